@@ -1,0 +1,295 @@
+//! The entry: who did what to which resource, where, when, and what it looked like
+//! before and after.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::catalog::{Action, Type};
+use crate::id::{OrganizationId, UserId, WorkspaceId};
+use crate::json::JsonText;
+use crate::time::Timestamp;
+
+/// How an attempt ended.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Outcome {
+    /// It was done.
+    #[default]
+    Success,
+    /// It was refused for lack of a right.
+    Denied,
+    /// It was tried and failed.
+    Failure,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 3] = [Outcome::Success, Outcome::Denied, Outcome::Failure];
+
+    /// The wire token.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Denied => "denied",
+            Outcome::Failure => "failure",
+        }
+    }
+
+    /// The outcome with this wire token.
+    pub fn from_token(token: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == token)
+    }
+}
+
+/// The longest name of a person, organization or workspace, in characters.
+pub const MAX_NAME_LENGTH: usize = 256;
+/// The longest identifier of an affected resource, in characters.
+pub const MAX_IDENTIFIER_LENGTH: usize = 512;
+
+/// Checks a text that people wrote: its length in characters, and that both databases can
+/// hold it.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_text(text: &str, least: usize, most: usize) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("must not contain U+0000".to_owned());
+    }
+    let length = text.chars().count();
+    if (least..=most).contains(&length) {
+        return Ok(());
+    }
+    Err(format!("must be {least} to {most} characters, is {length}"))
+}
+
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    check_text(&text, 1, MAX_NAME_LENGTH).map_err(serde::de::Error::custom)?;
+    Ok(text)
+}
+
+fn optional_text<'de, D: Deserializer<'de>, const MOST: usize>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    if let Some(text) = &text {
+        check_text(text, 1, MOST).map_err(serde::de::Error::custom)?;
+    }
+    Ok(text)
+}
+
+fn ip_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    if text.as_ref().is_some_and(|text| text.parse::<IpAddr>().is_err()) {
+        return Err(serde::de::Error::custom("must be an IPv4 or IPv6 address"));
+    }
+    Ok(text)
+}
+
+/// Who did it, named as they were at that moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Person {
+    /// The platform's identifier of the person.
+    pub id: UserId,
+    /// Their name at that moment.
+    #[serde(deserialize_with = "name")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 256, examples("Ada Abara"))
+    )]
+    pub name: String,
+    /// Their e-mail address at that moment.
+    #[serde(
+        default,
+        deserialize_with = "optional_text::<_, 320>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 320, examples("ada@example.com"))
+    )]
+    pub email: Option<String>,
+}
+
+/// The organization it happened in, named as it was at that moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrganizationRef {
+    /// The organization's identifier.
+    pub id: OrganizationId,
+    /// Its name at that moment.
+    #[serde(deserialize_with = "name")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 256, examples("Acme")))]
+    pub name: String,
+}
+
+/// The workspace it happened in, named as it was at that moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WorkspaceRef {
+    /// The workspace's identifier, unique only inside its organization.
+    pub id: WorkspaceId,
+    /// Its name at that moment.
+    #[serde(deserialize_with = "name")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 256, examples("Research"))
+    )]
+    pub name: String,
+}
+
+/// Where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Context {
+    /// IPv4 or IPv6 address.
+    #[serde(default, deserialize_with = "ip_address", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(examples("192.0.2.7")))]
+    pub ip_address: Option<String>,
+    /// The program's `User-Agent`.
+    #[serde(
+        default,
+        deserialize_with = "optional_text::<_, 2048>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 2048, examples("curl/8.5.0"))
+    )]
+    pub user_agent: Option<String>,
+    /// The platform's identifier of the request that did it.
+    #[serde(
+        default,
+        deserialize_with = "optional_text::<_, 256>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 256, examples("req-8c1f"))
+    )]
+    pub request_id: Option<String>,
+}
+
+/// A valid entry that is not recorded yet: what a recorder hands over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// Identity in its organization's log; `None` lets the service make one.
+    pub id: Option<Uuid>,
+    /// When it happened; `None` stands for the time of arrival.
+    pub occurred_at: Option<Timestamp>,
+    /// What kind of resource.
+    pub kind: Type,
+    /// Which operation.
+    pub action: Action,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who did it.
+    pub user: Person,
+    /// Where; `None` is a system-level action, kept in the platform log.
+    pub organization: Option<OrganizationRef>,
+    /// In which workspace of the organization.
+    pub workspace: Option<WorkspaceRef>,
+    /// Human-readable name of the affected resource.
+    pub identifier: String,
+    /// State before.
+    pub old_value: Option<JsonText>,
+    /// State after.
+    pub new_value: Option<JsonText>,
+    /// Where it came from.
+    pub context: Context,
+}
+
+impl NewEntry {
+    /// Whether `entry` is this one, recorded: nothing sent here says otherwise. An
+    /// `occurred_at` that was left to the service matches any, so that a sender may repeat
+    /// a request whose answer it never got.
+    pub fn is_same_as(&self, entry: &Entry) -> bool {
+        self.occurred_at.is_none_or(|at| at == entry.occurred_at)
+            && self.kind == entry.kind
+            && self.action == entry.action
+            && self.outcome == entry.outcome
+            && self.user == entry.user
+            && self.organization == entry.organization
+            && self.workspace == entry.workspace
+            && self.identifier == entry.identifier
+            && self.old_value == entry.old_value
+            && self.new_value == entry.new_value
+            && self.context == entry.context
+    }
+
+    /// This entry with the place in the log that the service gave it. `recorded_at` stands
+    /// in for a missing `occurred_at`.
+    pub fn recorded(self, id: Uuid, recorded_at: Timestamp, position: i64, sequence: i64) -> Entry {
+        Entry {
+            id,
+            occurred_at: self.occurred_at.unwrap_or(recorded_at),
+            recorded_at,
+            position,
+            sequence,
+            kind: self.kind,
+            action: self.action,
+            outcome: self.outcome,
+            user: self.user,
+            organization: self.organization,
+            workspace: self.workspace,
+            identifier: self.identifier,
+            old_value: self.old_value,
+            new_value: self.new_value,
+            context: self.context,
+        }
+    }
+}
+
+/// One permanent entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Entry {
+    /// Identity and idempotency key within its organization's log.
+    pub id: Uuid,
+    /// When the action happened: the order of every listing.
+    pub occurred_at: Timestamp,
+    /// When the service committed it.
+    pub recorded_at: Timestamp,
+    /// Strictly increasing over the whole service in commit order; never reused.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(90210)))]
+    pub position: i64,
+    /// Place in its organization's own log (or the platform log): dense, from 0, in commit order.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(411)))]
+    pub sequence: i64,
+    /// What kind of resource.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// Which operation.
+    pub action: Action,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who did it.
+    pub user: Person,
+    /// Where it happened; null for a system-level action.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub organization: Option<OrganizationRef>,
+    /// In which workspace; null for an action on the organization as a whole.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub workspace: Option<WorkspaceRef>,
+    /// Human-readable name of the affected resource.
+    #[cfg_attr(feature = "openapi", schema(max_length = 512, examples("Research cluster")))]
+    pub identifier: String,
+    /// State before; null where there is none.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub old_value: Option<JsonText>,
+    /// State after; null where there is none.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub new_value: Option<JsonText>,
+    /// Where it came from.
+    pub context: Context,
+}

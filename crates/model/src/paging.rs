@@ -1,0 +1,339 @@
+//! Pages: the parameters of listings, read from and written to query strings.
+
+use std::str::FromStr;
+
+use crate::catalog::Catalog;
+use crate::entry::Outcome;
+use crate::filter::Filter;
+use crate::problem::{FieldError, Problem, ProblemCode};
+
+/// The highest page number that may be asked for.
+pub const MAX_PAGE: u64 = 1_000_000_000;
+/// The most values of one filter.
+pub const MAX_FILTER_VALUES: usize = 100;
+/// How many entries the recent list holds unless asked otherwise.
+pub const DEFAULT_RECENT: u64 = 6;
+/// How many entries the recent list may hold.
+pub const MAX_RECENT: u64 = 25;
+/// The longest search text, in characters.
+pub const MAX_SEARCH_LENGTH: usize = 256;
+
+/// How many items a page holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PageSize {
+    /// 25 items.
+    #[default]
+    TwentyFive,
+    /// 50 items.
+    Fifty,
+    /// 100 items.
+    Hundred,
+}
+
+impl PageSize {
+    /// Every page size.
+    pub const ALL: [PageSize; 3] = [PageSize::TwentyFive, PageSize::Fifty, PageSize::Hundred];
+
+    /// The number of items.
+    pub fn get(self) -> u64 {
+        match self {
+            PageSize::TwentyFive => 25,
+            PageSize::Fifty => 50,
+            PageSize::Hundred => 100,
+        }
+    }
+
+    /// How many pages `total` items fill; 0 for none.
+    pub fn pages(self, total: u64) -> u64 {
+        total.div_ceil(self.get())
+    }
+}
+
+/// Which log a listing looks at, for the parameters it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One organization's log.
+    Organization,
+    /// Every log the caller sees.
+    Global,
+}
+
+/// What a listing was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListingParameters {
+    /// Which entries.
+    pub filter: Filter,
+    /// Which page, from 1.
+    pub page: u64,
+    /// How many on each.
+    pub page_size: PageSize,
+    /// The position up to which the listing looks; `None` is now.
+    pub as_of: Option<i64>,
+}
+
+impl ListingParameters {
+    /// Reads a query string.
+    ///
+    /// # Errors
+    /// A problem that points at each parameter that is unknown or wrong.
+    pub fn parse(query: &str, scope: Scope, catalog: &Catalog) -> Result<Self, Problem> {
+        let mut parameters = Parameters::read(query);
+        let types = parameters.many("type", |text| {
+            catalog.find_type(text).cloned().ok_or("is no type of the catalog")
+        });
+        let actions = parameters.many("action", |text| {
+            catalog.find_action(text).cloned().ok_or("is no action of the catalog")
+        });
+        let outcomes = parameters.many("outcome", |text| {
+            Outcome::from_token(text).ok_or("must be success, denied or failure")
+        });
+        let filter = Filter {
+            types,
+            actions,
+            outcomes,
+            users: parameters.many("user_id", str::parse),
+            workspaces: parameters.many("workspace_id", str::parse),
+            organizations: match scope {
+                Scope::Global => parameters.many("organization_id", str::parse),
+                Scope::Organization => Vec::new(),
+            },
+            from: parameters.one("from"),
+            to: parameters.one("to"),
+        };
+        if let (Some(from), Some(to)) = (filter.from, filter.to)
+            && from > to
+        {
+            parameters.refuse("from", "must not lie after to");
+        }
+        let page = parameters.page();
+        let page_size = parameters.page_size();
+        let as_of: Option<i64> = parameters.one("as_of");
+        if as_of.is_some_and(|position| position < 0) {
+            parameters.refuse("as_of", "must not be negative");
+        }
+        parameters.finish(Self { filter, page, page_size, as_of })
+    }
+
+    /// The query string of another page of the same listing, pinned to a position.
+    pub fn query_for(&self, page: u64, as_of: i64) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.filter.to_parameters() {
+            query.append_pair(name, &value);
+        }
+        query.append_pair("page", &page.to_string());
+        query.append_pair("page_size", &self.page_size.get().to_string());
+        query.append_pair("as_of", &as_of.to_string());
+        query.finish()
+    }
+}
+
+/// Reads `limit` of the recent list.
+///
+/// # Errors
+/// A problem that points at each parameter that is unknown or wrong.
+pub fn parse_recent(query: &str) -> Result<u64, Problem> {
+    let mut parameters = Parameters::read(query);
+    let limit = parameters.one("limit").unwrap_or(DEFAULT_RECENT);
+    if !(1..=MAX_RECENT).contains(&limit) {
+        parameters.refuse("limit", format!("must be 1 to {MAX_RECENT}"));
+    }
+    parameters.finish(limit)
+}
+
+/// What the list of organizations was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationsParameters {
+    /// Text that the name or the id must contain, whatever its case.
+    pub search: Option<String>,
+    /// Which page, from 1.
+    pub page: u64,
+    /// How many on each.
+    pub page_size: PageSize,
+}
+
+impl OrganizationsParameters {
+    /// Reads a query string.
+    ///
+    /// # Errors
+    /// A problem that points at each parameter that is unknown or wrong.
+    pub fn parse(query: &str) -> Result<Self, Problem> {
+        let mut parameters = Parameters::read(query);
+        let search: Option<String> = parameters.one("q");
+        if let Some(Err(why)) =
+            search.as_ref().map(|text| crate::entry::check_text(text, 1, MAX_SEARCH_LENGTH))
+        {
+            parameters.refuse("q", why);
+        }
+        let page = parameters.page();
+        let page_size = parameters.page_size();
+        parameters.finish(Self { search, page, page_size })
+    }
+}
+
+/// Reads the query string of an operation that takes one parameter, or none.
+///
+/// # Errors
+/// A problem that points at each parameter that is unknown or wrong.
+pub fn parse_only(query: &str, name: Option<&'static str>) -> Result<Option<String>, Problem> {
+    let mut parameters = Parameters::read(query);
+    let value = name.and_then(|name| parameters.one(name));
+    parameters.finish(value)
+}
+
+/// The parameters of a query string, taken out one by one; what is left is unknown.
+struct Parameters {
+    pairs: Vec<(String, String)>,
+    /// Errors with whether the parameter could not be read at all.
+    errors: Vec<(bool, FieldError)>,
+}
+
+impl Parameters {
+    fn read(query: &str) -> Self {
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self { pairs, errors: Vec::new() }
+    }
+
+    fn take(&mut self, name: &str) -> Vec<String> {
+        let (taken, left) =
+            std::mem::take(&mut self.pairs).into_iter().partition(|(n, _)| n == name);
+        self.pairs = left;
+        let taken: Vec<(String, String)> = taken;
+        taken.into_iter().map(|(_, value)| value).collect()
+    }
+
+    fn malformed(&mut self, name: &str, detail: impl ToString) {
+        self.errors.push((true, FieldError::new(format!("?{name}"), detail)));
+    }
+
+    fn refuse(&mut self, name: &str, detail: impl ToString) {
+        self.errors.push((false, FieldError::new(format!("?{name}"), detail)));
+    }
+
+    fn one<T: FromStr<Err: ToString>>(&mut self, name: &str) -> Option<T> {
+        let mut values = self.take(name);
+        if values.len() > 1 {
+            self.malformed(name, "must be given once");
+        }
+        values.pop()?.parse().map_err(|why: T::Err| self.malformed(name, why)).ok()
+    }
+
+    fn many<T, E: ToString>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
+        let values = self.take(name);
+        if values.len() > MAX_FILTER_VALUES {
+            self.refuse(name, format!("at most {MAX_FILTER_VALUES} values"));
+            return Vec::new();
+        }
+        let parse = |text: String| parse(&text).map_err(|why| self.refuse(name, why)).ok();
+        values.into_iter().filter_map(parse).collect()
+    }
+
+    fn page(&mut self) -> u64 {
+        let page = self.one("page").unwrap_or(1);
+        if !(1..=MAX_PAGE).contains(&page) {
+            self.refuse("page", format!("must be 1 to {MAX_PAGE}"));
+        }
+        page
+    }
+
+    fn page_size(&mut self) -> PageSize {
+        let Some(items) = self.one::<u64>("page_size") else { return PageSize::default() };
+        PageSize::ALL.into_iter().find(|size| size.get() == items).unwrap_or_else(|| {
+            self.refuse("page_size", "must be 25, 50 or 100");
+            PageSize::default()
+        })
+    }
+
+    fn finish<T>(mut self, value: T) -> Result<T, Problem> {
+        for (name, _) in std::mem::take(&mut self.pairs) {
+            self.malformed(&name, "is no parameter of this operation");
+        }
+        if self.errors.is_empty() {
+            return Ok(value);
+        }
+        let code = if self.errors.iter().any(|(unreadable, _)| *unreadable) {
+            ProblemCode::MalformedParameters
+        } else {
+            ProblemCode::InvalidParameters
+        };
+        let errors = self.errors.into_iter().map(|(_, error)| error).collect();
+        Err(Problem::with_errors(
+            code,
+            "The parameters in `errors` are wrong; nothing was read.",
+            errors,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(query: &str) -> Result<ListingParameters, Problem> {
+        ListingParameters::parse(query, Scope::Global, &Catalog::built_in())
+    }
+
+    #[test]
+    fn a_query_is_read_and_written_back() {
+        let query = "type=Users&type=Plans&action=FetchAll&outcome=denied&user_id=a%40b&workspace_id=w\
+            &organization_id=acme&from=2026-01-01T00%3A00%3A00.000000Z&to=2026-02-01T00%3A00%3A00.000000Z\
+            &page=3&page_size=50&as_of=7";
+        let parameters = parse(query).unwrap();
+        assert_eq!(parameters.query_for(3, 7), query);
+        assert_eq!(
+            parse("").unwrap(),
+            ListingParameters {
+                filter: Filter::default(),
+                page: 1,
+                page_size: PageSize::TwentyFive,
+                as_of: None
+            }
+        );
+    }
+
+    #[test]
+    fn wrong_parameters_are_pointed_at() {
+        use ProblemCode::{InvalidParameters, MalformedParameters};
+        for (query, code, pointer) in [
+            ("typ=Users", MalformedParameters, "?typ"),
+            ("q=x", MalformedParameters, "?q"),
+            ("page=1&page=2", MalformedParameters, "?page"),
+            ("page=one", MalformedParameters, "?page"),
+            ("page=-1", MalformedParameters, "?page"),
+            ("page=", MalformedParameters, "?page"),
+            ("from=yesterday", MalformedParameters, "?from"),
+            ("as_of=99999999999999999999", MalformedParameters, "?as_of"),
+            ("page=0", InvalidParameters, "?page"),
+            ("page=1000000000000000000", InvalidParameters, "?page"),
+            ("page_size=26", InvalidParameters, "?page_size"),
+            ("as_of=-1", InvalidParameters, "?as_of"),
+            ("type=Userz", InvalidParameters, "?type"),
+            ("type=", InvalidParameters, "?type"),
+            ("user_id=a%20b", InvalidParameters, "?user_id"),
+            ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", InvalidParameters, "?from"),
+        ] {
+            let problem = parse(query).unwrap_err();
+            assert_eq!(
+                (problem.code, problem.errors[0].pointer.as_str()),
+                (code, pointer),
+                "{query}"
+            );
+        }
+        assert!(
+            ListingParameters::parse(
+                "organization_id=acme",
+                Scope::Organization,
+                &Catalog::built_in()
+            )
+            .is_err()
+        );
+        assert!(parse_recent("limit=26").is_err() && parse_recent("limit=0").is_err());
+        assert_eq!(parse_recent(""), Ok(6));
+        assert!(parse_only("x=1", None).is_err());
+    }
+
+    #[test]
+    fn pages_are_counted() {
+        let pages = [0, 1, 25, 26, 412].map(|total| PageSize::TwentyFive.pages(total));
+        assert_eq!(pages, [0, 1, 1, 2, 17]);
+    }
+}

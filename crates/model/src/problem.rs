@@ -1,0 +1,155 @@
+//! Problems: what the API answers when it can't do what was asked (RFC 9457).
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! problem_codes {
+    ($($(#[$doc:meta])* $variant:ident = $status:literal $code:literal $title:literal,)+) => {
+        /// The stable code of a problem. This table drives the status, the title and the
+        /// documentation of each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum ProblemCode {
+            $($(#[$doc])* #[serde(rename = $code)] $variant,)+
+        }
+
+        impl ProblemCode {
+            /// Every code.
+            pub const ALL: &'static [ProblemCode] = &[$(ProblemCode::$variant),+];
+
+            /// The HTTP status it goes with.
+            pub fn status(self) -> u16 {
+                match self { $(ProblemCode::$variant => $status),+ }
+            }
+
+            /// The code on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self { $(ProblemCode::$variant => $code),+ }
+            }
+
+            /// A short title, the same for every occurrence.
+            pub fn title(self) -> &'static str {
+                match self { $(ProblemCode::$variant => $title),+ }
+            }
+        }
+    };
+}
+
+problem_codes! {
+    /// The body is no JSON.
+    MalformedJson = 400 "malformed_json" "The body is not valid JSON",
+    /// A query or path parameter is unknown, given twice or can't be read.
+    MalformedParameters = 400 "malformed_parameters" "A parameter can't be read",
+    /// No bearer token came with the request.
+    MissingToken = 401 "missing_token" "A bearer token is needed",
+    /// The token is not genuine, not current, or not for this service.
+    InvalidToken = 401 "invalid_token" "The token is not valid here",
+    /// The caller's role does not allow it.
+    Forbidden = 403 "forbidden" "Not allowed",
+    /// It does not exist, or the caller may not see it.
+    NotFound = 404 "not_found" "Not found",
+    /// The resource does not have this method.
+    MethodNotAllowed = 405 "method_not_allowed" "The method is not allowed here",
+    /// An id is already taken by an entry with other content.
+    IdConflict = 409 "id_conflict" "An id is taken by another entry",
+    /// The organization was deleted together with its log.
+    OrganizationDeleted = 410 "organization_deleted" "The organization was deleted",
+    /// The body is larger than the service takes.
+    BodyTooLarge = 413 "body_too_large" "The body is too large",
+    /// The body is not sent as application/json.
+    UnsupportedMediaType = 415 "unsupported_media_type" "The body must be application/json",
+    /// Entries break the rules of the log; `errors` points at each field.
+    InvalidEntries = 422 "invalid_entries" "The entries break a rule",
+    /// Parameters can be read but are out of range or contradict each other.
+    InvalidParameters = 422 "invalid_parameters" "A parameter breaks a rule",
+    /// Something went wrong inside the service; its log has the cause.
+    Internal = 500 "internal_error" "The service failed",
+    /// More is waiting to be recorded than the service holds in memory.
+    QueueFull = 503 "queue_full" "The service is busy",
+    /// The database does not answer.
+    DatabaseUnavailable = 503 "database_unavailable" "The database is not available",
+    /// The log could not record that it is being read, so it can't be read.
+    ReadingNotRecorded = 503 "reading_not_recorded" "The reading could not be recorded",
+}
+
+/// One field that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FieldError {
+    /// JSON Pointer (RFC 6901) into the body, or `?name` for a query parameter.
+    #[cfg_attr(feature = "openapi", schema(examples("/entries/0/user/id")))]
+    pub pointer: String,
+    /// What is wrong with it, for people.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(examples("must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"))
+    )]
+    pub detail: String,
+}
+
+impl FieldError {
+    /// An error at a place.
+    pub fn new(pointer: impl Into<String>, detail: impl ToString) -> Self {
+        Self { pointer: pointer.into(), detail: detail.to_string() }
+    }
+}
+
+/// A problem as `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// Names the kind of problem: `urn:activity-logs:problem:` and the code.
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(examples("urn:activity-logs:problem:not_found")))]
+    pub kind: String,
+    /// The same for every occurrence of the code.
+    #[cfg_attr(feature = "openapi", schema(examples("Not found")))]
+    pub title: String,
+    /// The HTTP status.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599, examples(404)))]
+    pub status: u16,
+    /// Stable: programs decide by this.
+    pub code: ProblemCode,
+    /// What happened this time and what to do, for people.
+    pub detail: String,
+    /// Each field that is wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem without field errors.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self::with_errors(code, detail, Vec::new())
+    }
+
+    /// A problem with the fields that are wrong.
+    pub fn with_errors(
+        code: ProblemCode,
+        detail: impl Into<String>,
+        errors: Vec<FieldError>,
+    ) -> Self {
+        Self {
+            kind: format!("urn:activity-logs:problem:{}", code.as_str()),
+            title: code.title().to_owned(),
+            status: code.status(),
+            code,
+            detail: detail.into(),
+            errors,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_serialize_as_themselves() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in ProblemCode::ALL {
+            assert!(seen.insert(code.as_str()));
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert!((400..600).contains(&code.status()));
+        }
+    }
+}

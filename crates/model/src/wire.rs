@@ -1,0 +1,190 @@
+//! What the API answers.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::catalog::{Action, Type, ValueRule};
+use crate::entry::Entry;
+use crate::id::{OrganizationId, UserId};
+use crate::visibility::{GrantClaim, MembershipClaim, Role};
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Listing {
+    /// The page's entries, newest first by (`occurred_at`, `sequence`).
+    pub items: Vec<Entry>,
+    /// The page's number, from 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(1)))]
+    pub page: u64,
+    /// How many entries a page holds.
+    #[cfg_attr(feature = "openapi", schema(examples(25)))]
+    pub page_size: u64,
+    /// How many entries the whole listing has: exact.
+    #[cfg_attr(feature = "openapi", schema(examples(412)))]
+    pub total: u64,
+    /// How many pages that makes; 0 for an empty listing.
+    #[cfg_attr(feature = "openapi", schema(examples(17)))]
+    pub total_pages: u64,
+    /// The position up to which the listing looks. Sent back with another page, nothing
+    /// shifts and the total stays.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(90210)))]
+    pub as_of: i64,
+}
+
+/// The newest entries of an organization, without those about reading the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Recent {
+    /// The entries, newest first.
+    pub items: Vec<Entry>,
+    /// The position up to which the list looks.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(90210)))]
+    pub as_of: i64,
+}
+
+/// What became of recorded entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RecordResponse {
+    /// One for each entry of the request, in its order.
+    pub entries: Vec<Recorded>,
+}
+
+/// What became of one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Recorded {
+    /// Its identity.
+    pub id: Uuid,
+    /// Its place in its organization's log.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(411)))]
+    pub sequence: i64,
+    /// Its place in the order of all commits.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(90210)))]
+    pub position: i64,
+    /// Whether it is new or was there already.
+    pub status: RecordStatus,
+}
+
+/// Whether an entry is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum RecordStatus {
+    /// This request recorded it.
+    New,
+    /// The same entry was recorded before.
+    Duplicate,
+}
+
+/// Who the token says I am.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Me {
+    /// My identifier.
+    pub id: UserId,
+    /// My name.
+    #[cfg_attr(feature = "openapi", schema(examples("Ada Abara")))]
+    pub name: String,
+    /// My e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(examples("ada@example.com")))]
+    pub email: Option<String>,
+    /// What I am.
+    pub role: Role,
+    /// My memberships.
+    pub organizations: Vec<MembershipClaim>,
+    /// My grants.
+    pub workspaces: Vec<GrantClaim>,
+}
+
+/// One page of the organizations I may open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Organizations {
+    /// The page's organizations, by name.
+    pub items: Vec<OrganizationItem>,
+    /// The page's number, from 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(1)))]
+    pub page: u64,
+    /// How many organizations a page holds.
+    #[cfg_attr(feature = "openapi", schema(examples(25)))]
+    pub page_size: u64,
+    /// How many there are in all.
+    #[cfg_attr(feature = "openapi", schema(examples(3)))]
+    pub total: u64,
+    /// How many pages that makes.
+    #[cfg_attr(feature = "openapi", schema(examples(1)))]
+    pub total_pages: u64,
+}
+
+/// An organization I may open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrganizationItem {
+    /// Its identifier.
+    pub id: OrganizationId,
+    /// Its name in its newest entry, or as the token has it.
+    #[cfg_attr(feature = "openapi", schema(examples("Acme")))]
+    pub name: String,
+}
+
+/// What is left of a deleted organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeletionReceipt {
+    /// The organization that is gone.
+    pub organization_id: OrganizationId,
+    /// How many entries were removed with it.
+    #[cfg_attr(feature = "openapi", schema(examples(412)))]
+    pub removed_entries: u64,
+    /// The entry in the platform log that says so.
+    pub entry: Entry,
+}
+
+/// The catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ActivityTypes {
+    /// The types, in the order in which menus show them.
+    pub types: Vec<ActivityType>,
+}
+
+/// A type of resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ActivityType {
+    /// The token on the wire.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// What people read.
+    #[cfg_attr(feature = "openapi", schema(examples("Admin Users")))]
+    pub label: String,
+    /// Whether recorders may send entries of this type.
+    pub recordable: bool,
+    /// The operations it has.
+    pub actions: Vec<ActivityAction>,
+}
+
+/// An operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ActivityAction {
+    /// The token on the wire.
+    pub action: Action,
+    /// What people read.
+    #[cfg_attr(feature = "openapi", schema(examples("Fetch All")))]
+    pub label: String,
+    /// What it says about the values before and after.
+    pub values: ValueRule,
+}
+
+/// The answer of `/livez` and `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Health {
+    /// `ok`.
+    #[cfg_attr(feature = "openapi", schema(examples("ok")))]
+    pub status: String,
+}
