@@ -1,1 +1,207 @@
-//! x
+//! The log in a database: SQLite or PostgreSQL behind one trait ([`Backend`]), one writer
+//! that commits in groups, and the promises of the log.
+//!
+//! * What [`Store::record`] has acknowledged is durable and never changes.
+//! * `sequence` is dense in each organization's log; `position` rises in commit order over
+//!   the whole service, over all nodes that share a database.
+//! * A listing pinned to an `as_of` answers the same for ever, until its organization is
+//!   deleted.
+
+mod backend;
+mod error;
+mod plan;
+mod postgres;
+mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
+use activity_logs_model::{Entry, NewEntry, OrganizationId, Timestamp, Visibility};
+use uuid::Uuid;
+
+pub use backend::{Backend, Commit, ListingQuery, LogState, Page, Removal, Scope};
+pub use error::{Error, RecordError};
+use writer::Writer;
+
+/// Where the time comes from; tests bring their own.
+pub trait Clock: Send + Sync + 'static {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// How a store behaves; [`Options::default`] suits a server.
+pub struct Options {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The most bytes of entries that wait to be committed; beyond, recording is refused.
+    pub queue_bytes: usize,
+    /// How long to wait for a connection, or for another process's lock.
+    pub wait: Duration,
+    /// The most connections for reading.
+    pub read_connections: u32,
+    /// How long one statement that reads may take (PostgreSQL).
+    pub statement_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            queue_bytes: 32 * 1024 * 1024,
+            wait: Duration::from_secs(3),
+            read_connections: 8,
+            statement_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The log. Cheap to clone; all clones share one writer.
+#[derive(Clone)]
+pub struct Store {
+    backend: Arc<dyn Backend>,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens the database that the URL names (`sqlite:PATH` or `postgres://…`), makes it if it
+    /// is a SQLite file that does not exist yet, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`Error`] when the URL is of another kind, the database does not answer or its schema
+    /// can't be brought up to date.
+    pub async fn open(url: &str, options: Options) -> Result<Self, Error> {
+        let backend: Arc<dyn Backend> = match url.split_once(':') {
+            Some(("sqlite", path)) => {
+                let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+                Arc::new(sqlite::open(&path, &options).await?)
+            }
+            Some(("postgres" | "postgresql", _)) => Arc::new(postgres::open(url, &options).await?),
+            _ => return Err(Error::UnknownDatabase),
+        };
+        let writer = Writer::start(backend.clone(), options.clock.clone(), options.queue_bytes);
+        Ok(Self { backend, writer })
+    }
+
+    /// Records entries, all or none, and returns once they are durable: what became of each,
+    /// in order.
+    ///
+    /// # Errors
+    /// [`RecordError`]: an id that is taken by another entry, a deleted organization, a full
+    /// queue, or a database that fails. Nothing was recorded then, unless the connection broke
+    /// during the commit; repeating with the same ids is safe in any case.
+    pub async fn record(&self, entries: Vec<NewEntry>) -> Result<Vec<Recorded>, RecordError> {
+        self.writer.record(entries).await
+    }
+
+    /// Removes an organization with its whole log, leaves a tombstone, and records that in the
+    /// platform log.
+    ///
+    /// # Errors
+    /// [`RecordError::UnknownOrganization`], [`RecordError::OrganizationDeleted`], or a queue or
+    /// database that fails; nothing was removed then.
+    pub async fn remove_organization(&self, removal: Removal) -> Result<DeletionReceipt, RecordError> {
+        self.writer.remove(removal).await
+    }
+
+    /// The newest position: where a listing without `as_of` looks.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn head(&self) -> Result<i64, Error> {
+        self.backend.head().await
+    }
+
+    /// What is known of an organization's log.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn log_state(&self, organization: &OrganizationId) -> Result<LogState, Error> {
+        self.backend.log_state(organization).await
+    }
+
+    /// One page of a listing, with its exact total.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
+        self.backend.list(query).await
+    }
+
+    /// The newest entries of an organization, up to `limit`, without those about reading the log.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn recent(
+        &self,
+        organization: &OrganizationId,
+        visibility: &Visibility,
+        as_of: i64,
+        limit: u64,
+    ) -> Result<Vec<Entry>, Error> {
+        self.backend.recent(organization, visibility, as_of, limit).await
+    }
+
+    /// The entry with this id, if the caller sees it; the newest, where several logs have one.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn find(&self, scope: Scope<'_>, visibility: &Visibility, id: Uuid) -> Result<Option<Entry>, Error> {
+        self.backend.find(scope, visibility, id).await
+    }
+
+    /// The organizations that have a log, by name: those whose name or id contains `search`
+    /// (whatever its case), from `offset` on, up to `limit`; and how many there are in all.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn organizations(
+        &self,
+        search: Option<&str>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<OrganizationItem>, u64), Error> {
+        self.backend.organizations(search, offset, limit).await
+    }
+
+    /// What is known of the logs of these organizations, those without a log left out.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn log_states(&self, ids: &[OrganizationId]) -> Result<Vec<(OrganizationId, LogState)>, Error> {
+        self.backend.log_states(ids).await
+    }
+
+    /// Whether the database answers and its schema is the one this program was built for.
+    ///
+    /// # Errors
+    /// [`Error`] says which of the two is not so.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.backend.ready().await
+    }
+
+    /// Commits what has been accepted, then closes the database. Recording is refused from now on.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.backend.close().await;
+    }
+}
+
+/// What people search and sort organizations by: the name, a line break and the id, folded.
+pub(crate) fn search_key(id: &OrganizationId, name: &str) -> String {
+    format!("{name}\n{id}").to_lowercase()
+}

@@ -1,0 +1,129 @@
+//! What a database must do for the log.
+
+use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
+use activity_logs_model::{Entry, Filter, NewEntry, OrganizationId, Person, Visibility};
+use activity_logs_model::{Context, Timestamp};
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{Error, RecordError};
+
+/// Which log a reading looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// Every log, the platform log included.
+    Everything,
+    /// One organization's log.
+    Organization(&'a OrganizationId),
+}
+
+/// A page of a listing to read.
+#[derive(Debug, Clone, Copy)]
+pub struct ListingQuery<'a> {
+    /// Which log.
+    pub scope: Scope<'a>,
+    /// What the caller sees of it.
+    pub visibility: &'a Visibility,
+    /// Which of those entries.
+    pub filter: &'a Filter,
+    /// The position up to which the listing looks.
+    pub as_of: i64,
+    /// How many entries come before the page.
+    pub offset: u64,
+    /// How many entries the page holds at most.
+    pub limit: u64,
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The entries, newest first by (`occurred_at`, `sequence`).
+    pub entries: Vec<Entry>,
+    /// How many entries the whole listing has: exact.
+    pub total: u64,
+}
+
+/// What is known of an organization's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogState {
+    /// Nothing was ever recorded in it.
+    Absent,
+    /// It lives; holds the organization's name in its newest entry.
+    Live(String),
+    /// The organization was deleted.
+    Deleted,
+}
+
+/// The end of an organization.
+#[derive(Debug, Clone)]
+pub struct Removal {
+    /// Which.
+    pub organization: OrganizationId,
+    /// The administrator who ends it.
+    pub user: Person,
+    /// Where the request came from.
+    pub context: Context,
+}
+
+/// What became of the requests of one commit, in their order.
+pub type Commit = Vec<Result<Vec<Recorded>, RecordError>>;
+
+/// A database that holds the log.
+///
+/// Every implementation passes the same contract suite. Obligations:
+/// * `commit` and `remove_organization` return only after their transaction is durable
+///   (synced to the disk), and change nothing when they return an error, except that a
+///   connection lost during the commit leaves the outcome unknown.
+/// * They may run at the same time in several processes on one database; positions rise in
+///   the order in which their transactions become visible, and sequences stay dense.
+/// * A reading bounded by a position that `head` has returned sees everything up to it.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Records each request, all of its entries or none, in one transaction.
+    async fn commit(&self, requests: &[Vec<NewEntry>], now: Timestamp) -> Result<Commit, Error>;
+
+    /// Removes an organization's entries, leaves a tombstone and records that in the platform
+    /// log, in one transaction.
+    async fn remove_organization(&self, removal: &Removal, now: Timestamp) -> Result<DeletionReceipt, RecordError>;
+
+    /// See [`Store::head`](crate::Store::head).
+    async fn head(&self) -> Result<i64, Error>;
+
+    /// See [`Store::log_state`](crate::Store::log_state).
+    async fn log_state(&self, organization: &OrganizationId) -> Result<LogState, Error> {
+        let mut states = self.log_states(std::slice::from_ref(organization)).await?;
+        Ok(states.pop().map_or(LogState::Absent, |(_, state)| state))
+    }
+
+    /// See [`Store::log_states`](crate::Store::log_states).
+    async fn log_states(&self, ids: &[OrganizationId]) -> Result<Vec<(OrganizationId, LogState)>, Error>;
+
+    /// See [`Store::list`](crate::Store::list).
+    async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error>;
+
+    /// See [`Store::recent`](crate::Store::recent).
+    async fn recent(
+        &self,
+        organization: &OrganizationId,
+        visibility: &Visibility,
+        as_of: i64,
+        limit: u64,
+    ) -> Result<Vec<Entry>, Error>;
+
+    /// See [`Store::find`](crate::Store::find).
+    async fn find(&self, scope: Scope<'_>, visibility: &Visibility, id: Uuid) -> Result<Option<Entry>, Error>;
+
+    /// See [`Store::organizations`](crate::Store::organizations).
+    async fn organizations(
+        &self,
+        search: Option<&str>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<OrganizationItem>, u64), Error>;
+
+    /// See [`Store::ready`](crate::Store::ready).
+    async fn ready(&self) -> Result<(), Error>;
+
+    /// Closes all connections.
+    async fn close(&self);
+}

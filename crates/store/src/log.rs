@@ -1,0 +1,450 @@
+//! The statements of the log and what surrounds them: one text for both databases. It is
+//! compiled once for each, with what differs taken from the module around it (`super`).
+
+use std::collections::{BTreeSet, HashMap};
+
+use activity_logs_model::visibility::Reach;
+use activity_logs_model::wire::{DeletionReceipt, OrganizationItem};
+use activity_logs_model::{
+    Action, Context, Entry, Filter, JsonText, NewEntry, OrganizationId, OrganizationRef, Outcome,
+    Person, Timestamp, Type, Visibility, WorkspaceRef,
+};
+use async_trait::async_trait;
+use sqlx::{QueryBuilder, Row as _};
+use uuid::Uuid;
+
+use super::{
+    Connection, Database, Db, LOCK_HEAD, MIGRATIONS, Row, begin_write, find_existing,
+    insert_entries, remove_entries,
+};
+use crate::backend::{Backend, Commit, ListingQuery, LogState, Page, Removal, Scope};
+use crate::plan::{LogHead, LogKey, log_of, plan};
+use crate::{Error, RecordError, search_key};
+
+/// The columns of an entry, in the order in which `read_entry` takes and
+/// `insert_entries` gives them.
+pub(super) const COLUMNS: &str = "organization_id, sequence, position, id, occurred_at, recorded_at, \
+    type, action, outcome, user_id, user_name, user_email, organization_name, workspace_id, \
+    workspace_name, identifier, old_value, new_value, ip_address, user_agent, request_id";
+
+/// The reserved organization of the platform log.
+const PLATFORM: &str = "";
+
+/// How a log is named in the database.
+pub(super) fn log_id(log: &LogKey) -> &str {
+    log.as_ref().map_or(PLATFORM, OrganizationId::as_str)
+}
+
+/// How the log of an entry is named in the database.
+pub(super) fn log_id_of(entry: &Entry) -> &str {
+    entry.organization.as_ref().map_or(PLATFORM, |organization| organization.id.as_str())
+}
+
+fn corrupt<E: std::error::Error + Send + Sync + 'static>(error: E) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+pub(super) fn read_entry(row: &Row) -> Result<Entry, sqlx::Error> {
+    let text = |index: usize| row.try_get::<String, _>(index);
+    let optional = |index: usize| row.try_get::<Option<String>, _>(index);
+    let organization = match optional(12)? {
+        Some(name) => Some(OrganizationRef { id: text(0)?.try_into().map_err(corrupt)?, name }),
+        None => None,
+    };
+    let workspace = match (optional(13)?, optional(14)?) {
+        (Some(id), Some(name)) => Some(WorkspaceRef { id: id.try_into().map_err(corrupt)?, name }),
+        _ => None,
+    };
+    Ok(Entry {
+        sequence: row.try_get(1)?,
+        position: row.try_get(2)?,
+        id: row.try_get(3)?,
+        occurred_at: Timestamp::from_micros(row.try_get(4)?),
+        recorded_at: Timestamp::from_micros(row.try_get(5)?),
+        kind: Type::try_from(text(6)?).map_err(corrupt)?,
+        action: Action::try_from(text(7)?).map_err(corrupt)?,
+        outcome: Outcome::from_token(&text(8)?)
+            .ok_or_else(|| sqlx::Error::Decode("unknown outcome".into()))?,
+        user: Person {
+            id: text(9)?.try_into().map_err(corrupt)?,
+            name: text(10)?,
+            email: optional(11)?,
+        },
+        organization,
+        workspace,
+        identifier: text(15)?,
+        old_value: optional(16)?.map(JsonText::from_stored),
+        new_value: optional(17)?.map(JsonText::from_stored),
+        context: Context {
+            ip_address: optional(18)?,
+            user_agent: optional(19)?,
+            request_id: optional(20)?,
+        },
+    })
+}
+
+async fn lock_head(connection: &mut Connection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(LOCK_HEAD).fetch_one(connection).await
+}
+
+/// The heads of these logs. The head of the service is locked, so nobody else changes them.
+async fn read_heads(
+    connection: &mut Connection,
+    logs: &BTreeSet<LogKey>,
+) -> Result<HashMap<LogKey, LogHead>, sqlx::Error> {
+    let mut heads = HashMap::with_capacity(logs.len());
+    let logs: Vec<&LogKey> = logs.iter().collect();
+    for logs in logs.chunks(1_000) {
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT organization_id, organization_name, next_sequence, deleted_at FROM logs WHERE organization_id",
+        );
+        push_in(&mut query, logs.iter().map(|log| log_id(log)));
+        for row in query.build().persistent(false).fetch_all(&mut *connection).await? {
+            let id: String = row.try_get(0)?;
+            let log = if id == PLATFORM { None } else { Some(id.try_into().map_err(corrupt)?) };
+            let head = LogHead {
+                name: row.try_get(1)?,
+                next_sequence: row.try_get(2)?,
+                deleted: row.try_get::<Option<i64>, _>(3)?.is_some(),
+            };
+            heads.insert(log, head);
+        }
+    }
+    Ok(heads)
+}
+
+async fn write_heads(
+    connection: &mut Connection,
+    heads: &HashMap<LogKey, LogHead>,
+) -> Result<(), sqlx::Error> {
+    let heads: Vec<_> = heads.iter().collect();
+    for heads in heads.chunks(1_000) {
+        let mut query = QueryBuilder::<Db>::new(
+            "INSERT INTO logs (organization_id, organization_name, search_key, next_sequence) ",
+        );
+        query.push_values(heads, |mut row, (log, head)| {
+            let name = head.name.as_deref();
+            let key = match (log, name) {
+                (Some(id), Some(name)) => search_key(id, name),
+                _ => String::new(),
+            };
+            row.push_bind(log_id(log).to_owned()).push_bind(name.map(str::to_owned));
+            row.push_bind(key).push_bind(head.next_sequence);
+        });
+        query.push(
+            " ON CONFLICT (organization_id) DO UPDATE SET organization_name = excluded.organization_name, \
+             search_key = excluded.search_key, next_sequence = excluded.next_sequence",
+        );
+        query.build().persistent(heads.len() == 1).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn write_position(connection: &mut Connection, position: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE service_head SET position = $1 WHERE id = 1")
+        .bind(position)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Plans and writes requests in the caller's transaction.
+async fn write_requests(
+    connection: &mut Connection,
+    requests: &[Vec<NewEntry>],
+    now: Timestamp,
+) -> Result<(Vec<Entry>, Commit), sqlx::Error> {
+    let position = lock_head(connection).await?;
+    let all = || requests.iter().flatten();
+    let logs: BTreeSet<LogKey> = all().map(log_of).collect();
+    let heads = read_heads(connection, &logs).await?;
+    // Ids that the service makes are new by construction.
+    let chosen: Vec<(LogKey, Uuid)> =
+        all().filter_map(|entry| Some((log_of(entry), entry.id?))).collect();
+    let existing = if heads.is_empty() { Vec::new() } else { find_existing(connection, &chosen).await? };
+
+    let plan = plan(requests, position, heads, existing, now);
+    if let Some(last) = plan.entries.last() {
+        let position = last.position;
+        insert_entries(connection, &plan.entries).await?;
+        write_heads(connection, &plan.heads).await?;
+        write_position(connection, position).await?;
+    }
+    Ok((plan.entries, plan.results))
+}
+
+fn push_in<T>(query: &mut QueryBuilder<Db>, values: impl IntoIterator<Item = T>)
+where
+    T: AsRef<str>,
+{
+    query.push(" IN (");
+    let mut list = query.separated(", ");
+    for value in values {
+        list.push_bind(value.as_ref().to_owned());
+    }
+    query.push(")");
+}
+
+/// The SQL reading of [`Visibility`]: must hold exactly where `Visibility::allows` does.
+fn push_visibility(query: &mut QueryBuilder<Db>, visibility: &Visibility, scope: Scope<'_>) {
+    let (user, reach) = match visibility {
+        Visibility::Everything => return,
+        Visibility::Nothing => {
+            query.push(" AND 1 = 0");
+            return;
+        }
+        Visibility::Reader { user, reach } => (user, reach),
+    };
+    query.push(" AND (user_id = ").push_bind(user.to_string());
+    let reach: Vec<_> = reach
+        .iter()
+        .filter(|(id, _)| match scope {
+            Scope::Everything => true,
+            Scope::Organization(organization) => *id == organization,
+        })
+        .collect();
+    if !reach.is_empty() {
+        query.push(format_args!(
+            " OR (substr(type, 1, {}) <> '{}' AND (1 = 0",
+            Type::ADMINISTRATIVE_PREFIX.len(),
+            Type::ADMINISTRATIVE_PREFIX
+        ));
+        let whole: Vec<_> =
+            reach.iter().filter(|(_, reach)| **reach == Reach::Whole).map(|(id, _)| id.as_str()).collect();
+        if !whole.is_empty() {
+            query.push(" OR organization_id");
+            push_in(query, whole);
+        }
+        for (id, reach) in reach {
+            let Reach::Part { without_workspace, workspaces } = reach else { continue };
+            query.push(" OR (organization_id = ").push_bind(id.to_string()).push(" AND (1 = 0");
+            if *without_workspace {
+                query.push(" OR workspace_id IS NULL");
+            }
+            if !workspaces.is_empty() {
+                query.push(" OR workspace_id");
+                push_in(query, workspaces.iter().map(|id| id.as_str()));
+            }
+            query.push("))");
+        }
+        query.push("))");
+    }
+    query.push(")");
+}
+
+/// The SQL reading of [`Filter`]: must hold exactly where `Filter::matches` does.
+fn push_filter(query: &mut QueryBuilder<Db>, filter: &Filter) {
+    fn any<T: ToString>(query: &mut QueryBuilder<Db>, column: &str, values: &[T]) {
+        if !values.is_empty() {
+            query.push(" AND ").push(column);
+            push_in(query, values.iter().map(T::to_string));
+        }
+    }
+    any(query, "type", &filter.types);
+    any(query, "action", &filter.actions);
+    if !filter.outcomes.is_empty() {
+        query.push(" AND outcome");
+        push_in(query, filter.outcomes.iter().map(|outcome| outcome.as_str()));
+    }
+    any(query, "user_id", &filter.users);
+    any(query, "workspace_id", &filter.workspaces);
+    any(query, "organization_id", &filter.organizations);
+    if let Some(from) = filter.from {
+        query.push(" AND occurred_at >= ").push_bind(from.as_micros());
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND occurred_at < ").push_bind(to.as_micros());
+    }
+}
+
+fn push_scope(query: &mut QueryBuilder<Db>, scope: Scope<'_>) {
+    if let Scope::Organization(id) = scope {
+        query.push(" AND organization_id = ").push_bind(id.to_string());
+    }
+}
+
+fn select(what: &str, scope: Scope<'_>, visibility: &Visibility, as_of: i64) -> QueryBuilder<Db> {
+    let mut query = QueryBuilder::new(format!("SELECT {what} FROM entries WHERE position <= "));
+    query.push_bind(as_of);
+    push_scope(&mut query, scope);
+    push_visibility(&mut query, visibility, scope);
+    query
+}
+
+/// Listings are newest first; the position orders what ties in different logs.
+const NEWEST_FIRST: &str = " ORDER BY occurred_at DESC, sequence DESC, position DESC LIMIT ";
+
+fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn to_u64(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+#[async_trait]
+impl Backend for Database {
+    async fn commit(&self, requests: &[Vec<NewEntry>], now: Timestamp) -> Result<Commit, Error> {
+        let mut transaction = begin_write(&self.writer).await?;
+        let (entries, results) = write_requests(&mut transaction, requests, now).await?;
+        if entries.is_empty() {
+            transaction.rollback().await?;
+        } else {
+            transaction.commit().await?;
+        }
+        metrics::counter!("activity_logs_recorded_entries_total").increment(entries.len() as u64);
+        Ok(results)
+    }
+
+    async fn remove_organization(&self, removal: &Removal, now: Timestamp) -> Result<DeletionReceipt, RecordError> {
+        let id = &removal.organization;
+        let mut transaction = begin_write(&self.writer).await.map_err(Error::from)?;
+        lock_head(&mut transaction).await.map_err(Error::from)?;
+        let key = Some(id.clone());
+        let heads = read_heads(&mut transaction, &BTreeSet::from([key.clone()])).await.map_err(Error::from)?;
+        let head = heads.get(&key).ok_or(RecordError::UnknownOrganization)?;
+        if head.deleted {
+            return Err(RecordError::OrganizationDeleted(id.clone(), Vec::new()));
+        }
+        // The name goes with the organization; its id stays, so that nobody can bring it back.
+        sqlx::query("UPDATE logs SET deleted_at = $1, organization_name = '', search_key = '' WHERE organization_id = $2")
+            .bind(now.as_micros())
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::from)?;
+        let removed = remove_entries(&mut transaction, id).await.map_err(Error::from)?;
+        let name = head.name.clone().unwrap_or_default();
+        let entry = removal_entry(removal, &name, removed);
+        let (mut entries, _) = write_requests(&mut transaction, &[vec![entry]], now).await.map_err(Error::from)?;
+        transaction.commit().await.map_err(Error::from)?;
+        let entry = entries.pop().ok_or(Error::Closed)?;
+        Ok(DeletionReceipt { organization_id: id.clone(), removed_entries: removed, entry })
+    }
+
+    async fn head(&self) -> Result<i64, Error> {
+        Ok(sqlx::query_scalar("SELECT position FROM service_head WHERE id = 1").fetch_one(&self.readers).await?)
+    }
+
+    async fn log_states(&self, ids: &[OrganizationId]) -> Result<Vec<(OrganizationId, LogState)>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT organization_id, organization_name, deleted_at FROM logs WHERE organization_id",
+        );
+        push_in(&mut query, ids.iter().map(OrganizationId::as_str));
+        let mut states = Vec::new();
+        for row in query.build().persistent(ids.len() == 1).fetch_all(&self.readers).await? {
+            let id = row.try_get::<String, _>(0)?.try_into().map_err(corrupt)?;
+            let state = match row.try_get::<Option<i64>, _>(2)? {
+                Some(_) => LogState::Deleted,
+                None => LogState::Live(row.try_get::<Option<String>, _>(1)?.unwrap_or_default()),
+            };
+            states.push((id, state));
+        }
+        Ok(states)
+    }
+
+    async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
+        let select = |what| {
+            let mut select = select(what, query.scope, query.visibility, query.as_of);
+            push_filter(&mut select, query.filter);
+            select
+        };
+        let total: i64 = select("COUNT(*)").build_query_scalar().fetch_one(&self.readers).await?;
+        if query.offset >= to_u64(total) {
+            return Ok(Page { entries: Vec::new(), total: to_u64(total) });
+        }
+        let mut page = select(COLUMNS);
+        page.push(NEWEST_FIRST).push_bind(to_i64(query.limit));
+        page.push(" OFFSET ").push_bind(to_i64(query.offset));
+        let rows = page.build().fetch_all(&self.readers).await?;
+        let entries = rows.iter().map(read_entry).collect::<Result<_, _>>()?;
+        Ok(Page { entries, total: to_u64(total) })
+    }
+
+    async fn recent(
+        &self,
+        organization: &OrganizationId,
+        visibility: &Visibility,
+        as_of: i64,
+        limit: u64,
+    ) -> Result<Vec<Entry>, Error> {
+        let mut query = select(COLUMNS, Scope::Organization(organization), visibility, as_of);
+        query.push(" AND type <> ").push_bind(Type::activity_logs().as_str().to_owned());
+        query.push(NEWEST_FIRST).push_bind(to_i64(limit));
+        let rows = query.build().fetch_all(&self.readers).await?;
+        Ok(rows.iter().map(read_entry).collect::<Result<_, _>>()?)
+    }
+
+    async fn find(&self, scope: Scope<'_>, visibility: &Visibility, id: Uuid) -> Result<Option<Entry>, Error> {
+        let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM entries WHERE id = "));
+        query.push_bind(id);
+        push_scope(&mut query, scope);
+        push_visibility(&mut query, visibility, scope);
+        query.push(" ORDER BY position DESC LIMIT 1");
+        let row = query.build().fetch_optional(&self.readers).await?;
+        Ok(row.as_ref().map(read_entry).transpose()?)
+    }
+
+    async fn organizations(
+        &self,
+        search: Option<&str>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<OrganizationItem>, u64), Error> {
+        let select = |what: &str| {
+            let mut query = QueryBuilder::<Db>::new(format!(
+                "SELECT {what} FROM logs WHERE deleted_at IS NULL AND organization_id <> ''"
+            ));
+            if let Some(text) = search {
+                let folded = text.to_lowercase();
+                let literal = folded.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+                query.push(" AND search_key LIKE ").push_bind(format!("%{literal}%")).push(" ESCAPE '\\'");
+            }
+            query
+        };
+        let total: i64 = select("COUNT(*)").build_query_scalar().fetch_one(&self.readers).await?;
+        let mut page = select("organization_id, organization_name");
+        page.push(" ORDER BY search_key, organization_id LIMIT ").push_bind(to_i64(limit));
+        page.push(" OFFSET ").push_bind(to_i64(offset));
+        let mut items = Vec::new();
+        for row in page.build().fetch_all(&self.readers).await? {
+            let id = row.try_get::<String, _>(0)?.try_into().map_err(corrupt)?;
+            items.push(OrganizationItem { id, name: row.try_get::<Option<String>, _>(1)?.unwrap_or_default() });
+        }
+        Ok((items, to_u64(total)))
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        let applied: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&self.readers)
+            .await?;
+        let built_for = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if applied == built_for { Ok(()) } else { Err(Error::SchemaNotCurrent) }
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+fn removal_entry(removal: &Removal, name: &str, removed: u64) -> NewEntry {
+    let state = serde_json::json!({"id": removal.organization, "name": name, "entries": removed});
+    NewEntry {
+        id: None,
+        occurred_at: None,
+        kind: Type::admin_accounts(),
+        action: Action::delete(),
+        outcome: Outcome::Success,
+        user: removal.user.clone(),
+        organization: None,
+        workspace: None,
+        identifier: if name.is_empty() { removal.organization.to_string() } else { name.to_owned() },
+        old_value: JsonText::from_value(&state).ok().flatten(),
+        new_value: None,
+        context: removal.context.clone(),
+    }
+}

@@ -1,0 +1,151 @@
+//! What is SQLite's own: how it is opened, locked and written in bulk.
+
+#[path = "log.rs"]
+mod log;
+
+use std::fs::File;
+use std::path::Path;
+
+use activity_logs_model::{Entry, OrganizationId};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{QueryBuilder, Transaction};
+use uuid::Uuid;
+
+use crate::plan::LogKey;
+use crate::{Error, Options};
+use log::{COLUMNS, log_id, log_id_of, read_entry};
+
+type Db = sqlx::Sqlite;
+type Connection = sqlx::SqliteConnection;
+type Row = sqlx::sqlite::SqliteRow;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// The transaction holds the only write lock there is from its beginning.
+const LOCK_HEAD: &str = "SELECT position FROM service_head WHERE id = 1";
+
+/// How many rows one statement inserts; few sizes, so that the prepared statements are reused.
+const INSERT_SIZES: [usize; 3] = [64, 8, 1];
+/// How many ids one statement looks up.
+const LOOKUP_SIZES: [usize; 3] = [256, 16, 1];
+
+/// The log in a SQLite file.
+pub(crate) struct Database {
+    /// One connection: SQLite has one writer.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// Opens the file, makes it if it is not there, and brings its schema up to date.
+pub(crate) async fn open(path: &Path, options: &Options) -> Result<Database, Error> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let connect = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(options.wait);
+    let lock = lock_beside(path).await?;
+    let pool = SqlitePoolOptions::new().acquire_timeout(options.wait);
+    let writer = pool.clone().max_connections(1).connect_with(connect.clone()).await?;
+    MIGRATIONS.run(&writer).await.map_err(Error::Migration)?;
+    drop(lock);
+    let readers = pool
+        .max_connections(options.read_connections)
+        .connect_with(connect.create_if_missing(false).pragma("query_only", "ON"))
+        .await?;
+    Ok(Database { writer, readers })
+}
+
+/// Several processes may start on one new file: the first to lock the file beside it migrates.
+async fn lock_beside(path: &Path) -> Result<File, Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    let task = tokio::task::spawn_blocking(move || {
+        let file = File::options().create(true).append(true).open(name)?;
+        file.lock()?;
+        Ok(file)
+    });
+    task.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(Error::File)
+}
+
+async fn begin_write(pool: &SqlitePool) -> Result<Transaction<'static, Db>, sqlx::Error> {
+    pool.begin_with("BEGIN IMMEDIATE").await
+}
+
+/// Cuts a slice into pieces of the given sizes, the largest that fit first.
+fn pieces<'a, T>(mut items: &'a [T], sizes: &'a [usize]) -> impl Iterator<Item = &'a [T]> {
+    std::iter::from_fn(move || {
+        let size = *sizes.iter().find(|size| **size <= items.len())?;
+        let (piece, rest) = items.split_at(size);
+        items = rest;
+        Some(piece)
+    })
+}
+
+async fn insert_entries(connection: &mut Connection, entries: &[Entry]) -> Result<(), sqlx::Error> {
+    for entries in pieces(entries, &INSERT_SIZES) {
+        let mut query = QueryBuilder::<Db>::new(format!("INSERT INTO entries ({COLUMNS}) "));
+        query.push_values(entries, |mut row, entry| {
+            let text = |text: &str| text.to_owned();
+            row.push_bind(text(log_id_of(entry)))
+                .push_bind(entry.sequence)
+                .push_bind(entry.position)
+                .push_bind(entry.id)
+                .push_bind(entry.occurred_at.as_micros())
+                .push_bind(entry.recorded_at.as_micros())
+                .push_bind(text(entry.kind.as_str()))
+                .push_bind(text(entry.action.as_str()))
+                .push_bind(text(entry.outcome.as_str()))
+                .push_bind(text(entry.user.id.as_str()))
+                .push_bind(text(&entry.user.name))
+                .push_bind(entry.user.email.clone())
+                .push_bind(entry.organization.as_ref().map(|o| o.name.clone()))
+                .push_bind(entry.workspace.as_ref().map(|w| w.id.to_string()))
+                .push_bind(entry.workspace.as_ref().map(|w| w.name.clone()))
+                .push_bind(text(&entry.identifier))
+                .push_bind(entry.old_value.as_ref().map(|v| text(v.as_str())))
+                .push_bind(entry.new_value.as_ref().map(|v| text(v.as_str())))
+                .push_bind(entry.context.ip_address.clone())
+                .push_bind(entry.context.user_agent.clone())
+                .push_bind(entry.context.request_id.clone());
+        });
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn find_existing(
+    connection: &mut Connection,
+    ids: &[(LogKey, Uuid)],
+) -> Result<Vec<Entry>, sqlx::Error> {
+    let mut entries = Vec::new();
+    for ids in pieces(ids, &LOOKUP_SIZES) {
+        let mut query = QueryBuilder::<Db>::new("WITH wanted (wanted_id, wanted_log) AS (");
+        query.push_values(ids, |mut row, (log, id)| {
+            row.push_bind(*id).push_bind(log_id(log).to_owned());
+        });
+        // CROSS JOIN keeps SQLite from walking the entries instead of the few wanted ids.
+        query.push(format_args!(
+            ") SELECT {COLUMNS} FROM wanted CROSS JOIN entries ON id = wanted_id AND organization_id = wanted_log"
+        ));
+        for row in query.build().fetch_all(&mut *connection).await? {
+            entries.push(read_entry(&row)?);
+        }
+    }
+    Ok(entries)
+}
+
+async fn remove_entries(connection: &mut Connection, id: &OrganizationId) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query("DELETE FROM entries WHERE organization_id = $1")
+        .bind(id.as_str().to_owned())
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,80 @@
+//! Databases for tests: each test has its own, on either kind, and leaves nothing behind.
+
+use std::str::FromStr;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Names a PostgreSQL server that tests may make databases in, by the URL of any database of
+/// it; the role must be a superuser. `cargo xtask test` starts a server and sets this.
+pub const POSTGRES_VARIABLE: &str = "ACTIVITY_LOGS_TEST_POSTGRES";
+
+/// A database of one test, empty at first. Dropped with it.
+pub struct TestDatabase {
+    url: String,
+    _home: Home,
+}
+
+enum Home {
+    Folder { _folder: TempDir },
+    Server { name: String },
+}
+
+impl TestDatabase {
+    /// A SQLite file in a folder of its own.
+    ///
+    /// # Panics
+    /// When no temporary folder can be made.
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite:{}", folder.path().join("log.db").display());
+        Self { url, _home: Home::Folder { _folder: folder } }
+    }
+
+    /// A database of its own on the tests' PostgreSQL server.
+    ///
+    /// # Panics
+    /// When there is no such server: says how to get one.
+    pub async fn postgres() -> Self {
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let mut connection = maintenance().await;
+        let statement = format!("CREATE DATABASE {name}");
+        connection.execute(AssertSqlSafe(statement)).await.expect("a database of the test's own");
+        let url = server_url();
+        let (server, _) = url.rsplit_once('/').expect("a URL with a database");
+        Self { url: format!("{server}/{name}"), _home: Home::Server { name } }
+    }
+
+    /// The URL that [`Store::open`](crate::Store::open) takes.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+fn server_url() -> String {
+    std::env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| {
+        panic!("{POSTGRES_VARIABLE} is not set; `cargo xtask test` starts a PostgreSQL server and sets it")
+    })
+}
+
+async fn maintenance() -> PgConnection {
+    let options = PgConnectOptions::from_str(&server_url()).expect("a PostgreSQL URL");
+    PgConnection::connect_with(&options).await.expect("the tests' PostgreSQL server answers")
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let Home::Server { name } = self else { return };
+        let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        // A runtime of its own: a test's may be ending.
+        let drop = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let _ = maintenance().await.execute(AssertSqlSafe(statement)).await;
+            });
+        });
+        let _ = drop.join();
+    }
+}

@@ -1,0 +1,195 @@
+//! The one writer of a process: it collects what has arrived and commits it as one
+//! transaction, so that waiting requests share one sync to the disk (group commit).
+//!
+//! The queue is bounded in bytes: what does not fit is refused at once instead of growing
+//! the memory.
+
+use std::sync::Arc;
+
+use activity_logs_model::wire::{DeletionReceipt, Recorded};
+use activity_logs_model::{JsonText, NewEntry};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::backend::{Backend, Commit, Removal};
+use crate::{Clock, Error, RecordError};
+
+/// The most entries in one transaction: enough to make the sync's share small, few enough
+/// that nobody waits long behind a bulk import.
+const MAX_GROUP: usize = 4_000;
+/// What a queued entry takes beside its texts.
+const ENTRY_OVERHEAD: usize = 512;
+/// The queue is counted in units of this many bytes.
+const UNIT: usize = 256;
+
+type Reply<T> = oneshot::Sender<Result<T, RecordError>>;
+
+enum Command {
+    Record { entries: Vec<NewEntry>, reply: Reply<Vec<Recorded>>, space: OwnedSemaphorePermit },
+    Remove { removal: Removal, reply: Reply<DeletionReceipt> },
+    Close,
+}
+
+#[derive(Clone)]
+pub(crate) struct Writer {
+    commands: mpsc::UnboundedSender<Command>,
+    space: Arc<Semaphore>,
+    capacity: u32,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Writer {
+    pub(crate) fn start(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, queue_bytes: usize) -> Self {
+        // Unbounded in commands, bounded by the space that each of them holds.
+        let (commands, queue) = mpsc::unbounded_channel();
+        let capacity = u32::try_from(queue_bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1);
+        let task = tokio::spawn(run(queue, backend, clock));
+        Self {
+            commands,
+            space: Arc::new(Semaphore::new(capacity as usize)),
+            capacity,
+            task: Arc::new(Mutex::new(Some(task))),
+        }
+    }
+
+    pub(crate) async fn record(&self, entries: Vec<NewEntry>) -> Result<Vec<Recorded>, RecordError> {
+        // A request larger than the whole queue still goes through, alone.
+        let units = size_of_entries(&entries).div_ceil(UNIT).max(1);
+        let units = u32::try_from(units).unwrap_or(u32::MAX).min(self.capacity);
+        let space = match self.space.clone().try_acquire_many_owned(units) {
+            Ok(space) => space,
+            Err(tokio::sync::TryAcquireError::Closed) => return Err(Error::Closed.into()),
+            Err(tokio::sync::TryAcquireError::NoPermits) => {
+                metrics::counter!("activity_logs_queue_full_total").increment(1);
+                return Err(RecordError::QueueFull);
+            }
+        };
+        self.send(|reply| Command::Record { entries, reply, space }).await
+    }
+
+    pub(crate) async fn remove(&self, removal: Removal) -> Result<DeletionReceipt, RecordError> {
+        self.send(|reply| Command::Remove { removal, reply }).await
+    }
+
+    async fn send<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, RecordError> {
+        if self.space.is_closed() {
+            return Err(Error::Closed.into());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Accepts nothing more and returns when everything accepted is committed.
+    pub(crate) async fn close(&self) {
+        self.space.close();
+        let Some(task) = self.task.lock().await.take() else { return };
+        let _ = self.commands.send(Command::Close);
+        if task.await.is_err() {
+            tracing::error!("the writer ended abnormally");
+        }
+    }
+}
+
+async fn run(
+    mut queue: mpsc::UnboundedReceiver<Command>,
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+) {
+    let mut group = Group::default();
+    while let Some(command) = queue.recv().await {
+        let mut next = Some(command);
+        while let Some(command) = next.take() {
+            match command {
+                Command::Record { entries, reply, space } => group.add(entries, reply, space),
+                other => {
+                    // Order is kept: what arrived before is committed before.
+                    group.commit(&*backend, &*clock).await;
+                    match other {
+                        Command::Remove { removal, reply } => {
+                            let _ = reply.send(backend.remove_organization(&removal, clock.now()).await);
+                        }
+                        Command::Close => return,
+                        Command::Record { .. } => unreachable!("matched above"),
+                    }
+                }
+            }
+            if group.entries < MAX_GROUP {
+                next = queue.try_recv().ok();
+            }
+        }
+        group.commit(&*backend, &*clock).await;
+    }
+}
+
+/// The requests of the next transaction.
+#[derive(Default)]
+struct Group {
+    requests: Vec<Vec<NewEntry>>,
+    replies: Vec<Reply<Vec<Recorded>>>,
+    /// Held until the commit, so that the queue's bound covers what is being written too.
+    space: Vec<OwnedSemaphorePermit>,
+    entries: usize,
+}
+
+impl Group {
+    fn add(&mut self, entries: Vec<NewEntry>, reply: Reply<Vec<Recorded>>, space: OwnedSemaphorePermit) {
+        self.entries += entries.len();
+        self.requests.push(entries);
+        self.replies.push(reply);
+        self.space.push(space);
+    }
+
+    async fn commit(&mut self, backend: &dyn Backend, clock: &dyn Clock) {
+        let group = std::mem::take(self);
+        if group.requests.is_empty() {
+            return;
+        }
+        metrics::histogram!("activity_logs_commit_entries").record(group.entries as f64);
+        let results = match backend.commit(&group.requests, clock.now()).await {
+            Ok(results) => results,
+            // One request that the database refuses must not take the others with it.
+            Err(Error::Database(error)) if group.requests.len() > 1 => {
+                tracing::warn!(%error, "a group was refused; committing its requests one by one");
+                one_by_one(&group.requests, backend, clock).await
+            }
+            Err(error) => group.requests.iter().map(|_| Err(repeat(&error).into())).collect(),
+        };
+        drop(group.space);
+        for (reply, result) in group.replies.into_iter().zip(results) {
+            // Whoever asked may have gone; the entries are recorded all the same.
+            let _ = reply.send(result);
+        }
+    }
+}
+
+async fn one_by_one(requests: &[Vec<NewEntry>], backend: &dyn Backend, clock: &dyn Clock) -> Commit {
+    let mut results = Vec::with_capacity(requests.len());
+    for request in requests {
+        results.push(match backend.commit(std::slice::from_ref(request), clock.now()).await {
+            Ok(mut commit) => commit.pop().unwrap_or(Err(Error::Closed.into())),
+            Err(error) => Err(error.into()),
+        });
+    }
+    results
+}
+
+/// The same error for another request of the group.
+fn repeat(error: &Error) -> Error {
+    let copy = |error: &sqlx::Error| sqlx::Error::Protocol(error.to_string());
+    match error {
+        Error::Unavailable(error) => Error::Unavailable(copy(error)),
+        Error::Database(error) => Error::Database(copy(error)),
+        _ => Error::Closed,
+    }
+}
+
+fn size_of_entries(entries: &[NewEntry]) -> usize {
+    let text = |value: &Option<JsonText>| value.as_ref().map_or(0, |value| value.as_str().len());
+    entries
+        .iter()
+        .map(|entry| {
+            ENTRY_OVERHEAD + entry.identifier.len() + text(&entry.old_value) + text(&entry.new_value)
+        })
+        .sum()
+}

@@ -1,0 +1,101 @@
+-- The log. Instants are microseconds since the epoch; organization_id '' is the platform log.
+
+-- The order of all commits: one row, held by each transaction that records.
+CREATE TABLE service_head (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    position INTEGER NOT NULL CHECK (position >= 0)
+) STRICT;
+
+INSERT INTO service_head (id, position) VALUES (1, 0);
+
+-- One row for each organization's log: its head while it lives, its tombstone afterwards.
+CREATE TABLE logs (
+    organization_id TEXT NOT NULL PRIMARY KEY CHECK (length(organization_id) <= 128),
+    organization_name TEXT CHECK ((organization_id = '') = (organization_name IS NULL)),
+    -- What people search and sort by: the name, a line break and the id, in lower case.
+    search_key TEXT NOT NULL,
+    next_sequence INTEGER NOT NULL CHECK (next_sequence >= 0),
+    deleted_at INTEGER CHECK (deleted_at IS NULL OR organization_id <> '')
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX logs_by_search_key ON logs (search_key, organization_id) WHERE deleted_at IS NULL;
+
+CREATE TABLE entries (
+    organization_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL CHECK (sequence >= 0),
+    position INTEGER NOT NULL CHECK (position > 0),
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    occurred_at INTEGER NOT NULL CHECK (occurred_at >= 0),
+    recorded_at INTEGER NOT NULL,
+    type TEXT NOT NULL CHECK (length(type) BETWEEN 1 AND 64),
+    action TEXT NOT NULL CHECK (length(action) BETWEEN 1 AND 64),
+    outcome TEXT NOT NULL CHECK (outcome IN ('success', 'denied', 'failure')),
+    user_id TEXT NOT NULL CHECK (length(user_id) BETWEEN 1 AND 128),
+    user_name TEXT NOT NULL,
+    user_email TEXT,
+    organization_name TEXT CHECK ((organization_id = '') = (organization_name IS NULL)),
+    workspace_id TEXT CHECK (workspace_id IS NULL OR organization_id <> ''),
+    workspace_name TEXT CHECK ((workspace_id IS NULL) = (workspace_name IS NULL)),
+    identifier TEXT NOT NULL,
+    old_value TEXT,
+    new_value TEXT,
+    ip_address TEXT,
+    user_agent TEXT,
+    request_id TEXT,
+    PRIMARY KEY (organization_id, sequence)
+) STRICT;
+
+-- Idempotency, and finding an entry in any log.
+CREATE UNIQUE INDEX entries_by_id ON entries (id, organization_id);
+-- The listing of one organization, of all of them, and of what somebody did.
+CREATE INDEX entries_by_time ON entries (organization_id, occurred_at, sequence);
+CREATE INDEX entries_of_all_by_time ON entries (occurred_at, sequence, position);
+CREATE INDEX entries_by_user ON entries (user_id, occurred_at, sequence, position);
+
+CREATE TRIGGER entries_never_change BEFORE UPDATE ON entries
+BEGIN
+    SELECT RAISE(ABORT, 'entries are permanent');
+END;
+
+CREATE TRIGGER entries_never_go BEFORE DELETE ON entries
+WHEN NOT EXISTS (
+    SELECT 1 FROM logs WHERE organization_id = OLD.organization_id AND deleted_at IS NOT NULL
+)
+BEGIN
+    SELECT RAISE(ABORT, 'entries are permanent');
+END;
+
+-- INSERT OR REPLACE removes rows without firing the trigger above.
+CREATE TRIGGER entries_are_not_replaced BEFORE INSERT ON entries
+WHEN EXISTS (
+    SELECT 1 FROM entries WHERE id = NEW.id AND organization_id = NEW.organization_id
+) OR EXISTS (
+    SELECT 1 FROM entries WHERE organization_id = NEW.organization_id AND sequence = NEW.sequence
+)
+BEGIN
+    SELECT RAISE(ABORT, 'entries are permanent');
+END;
+
+CREATE TRIGGER logs_only_advance BEFORE UPDATE ON logs
+WHEN NEW.organization_id <> OLD.organization_id
+    OR NEW.next_sequence < OLD.next_sequence
+    OR OLD.deleted_at IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'a log only advances');
+END;
+
+CREATE TRIGGER logs_never_go BEFORE DELETE ON logs
+BEGIN
+    SELECT RAISE(ABORT, 'a log keeps its row');
+END;
+
+CREATE TRIGGER service_head_only_advances BEFORE UPDATE ON service_head
+WHEN NEW.position < OLD.position
+BEGIN
+    SELECT RAISE(ABORT, 'positions are never reused');
+END;
+
+CREATE TRIGGER service_head_never_goes BEFORE DELETE ON service_head
+BEGIN
+    SELECT RAISE(ABORT, 'positions are never reused');
+END;
