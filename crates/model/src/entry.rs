@@ -285,10 +285,10 @@ pub struct Entry {
     #[cfg_attr(feature = "openapi", schema(max_length = 512, examples("Research cluster")))]
     pub identifier: String,
     /// State before; null where there is none.
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[cfg_attr(feature = "openapi", schema(value_type = JsonText, required))]
     pub old_value: Option<JsonText>,
     /// State after; null where there is none.
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[cfg_attr(feature = "openapi", schema(value_type = JsonText, required))]
     pub new_value: Option<JsonText>,
     /// Where it came from.
     pub context: Context,

@@ -80,9 +80,11 @@ pub struct EntryInput {
     pub identifier: String,
     /// State before, as the action's `values` rule asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = JsonText, required = false))]
     pub old_value: Option<JsonText>,
     /// State after, as the action's `values` rule asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = JsonText, required = false))]
     pub new_value: Option<JsonText>,
     /// Where it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,386 @@
+//! What there is to act on, what can be done to it, and the stories that are told.
+
+use serde_json::{Value, json};
+
+use super::cast::{PLATFORM, Rank};
+
+/// A kind of thing that is kept, as the sample data knows it.
+pub(super) struct Resource {
+    pub(super) kind: &'static str,
+    /// The names that new ones get.
+    pub(super) names: &'static [&'static str],
+    /// The whole initial state of the one with this name and number.
+    pub(super) initial: fn(&str, usize) -> Value,
+    /// What may change: objects of fields and the values that they get.
+    pub(super) changes: Vec<Value>,
+}
+
+/// The fields whose change is simple enough to be shown as before and after alone.
+pub(super) const PLAIN_FIELDS: [&str; 6] = ["name", "role", "runtime", "size", "status", "tier"];
+
+/// The actions that move a thing from one status to another.
+pub(super) const MOVES: [(&str, &[&str], &str); 3] = [
+    ("Deploy", &["created", "running"], "running"),
+    ("Suspend", &["running"], "suspended"),
+    ("Resume", &["suspended"], "running"),
+];
+
+const REGIONS: [&str; 3] = ["eu-central-1", "us-east-1", "ap-northeast-1"];
+pub(super) const RUNTIMES: [&str; 3] = ["2025.10", "2026.1", "2026.2"];
+
+/// What people ask the log for.
+pub(super) const QUESTIONS: [&str; 8] = [
+    "page 1 of 9, type=Users",
+    "page 2 of 9, type=Users",
+    "page 1 of 17",
+    "page 3 of 17, type=Workspace&action=Terminate",
+    "page 1 of 1, outcome=denied",
+    "page 1 of 4, q=invoice",
+    "recent 6",
+    "page 1 of 2, user_id=user-2&page_size=100",
+];
+
+/// The parts of other listings that people look at.
+pub(super) const PAGES: [&str; 4] =
+    ["page 1 of 1", "page 1 of 3", "page 2 of 3", "page 1 of 2, sort=name"];
+
+fn email(name: &str, number: usize) -> String {
+    let words =
+        name.split(' ').map(|word| word.to_lowercase().replace(|c: char| !c.is_ascii(), ""));
+    format!("{}.{number}@mail.example", words.collect::<Vec<_>>().join("."))
+}
+
+pub(super) fn resources() -> Vec<Resource> {
+    vec![
+        Resource {
+            kind: "Organization",
+            names: &[],
+            initial: |name, _| {
+                json!({"name": name, "tier": "Standard", "seats": 10,
+                    "credits": {"monthly": 500, "rollover": false},
+                    "settings": {"two_factor": "optional", "session_hours": 12}})
+            },
+            changes: vec![
+                json!({"credits": {"monthly": 750, "rollover": false}}),
+                json!({"credits": {"monthly": 2000, "rollover": true}, "seats": 40}),
+                json!({"credits": {"monthly": 1200, "rollover": true}}),
+                json!({"settings": {"two_factor": "required", "session_hours": 8}}),
+                json!({"settings": {"two_factor": "required", "session_hours": 12}, "seats": 25}),
+            ],
+        },
+        Resource {
+            kind: "Workspace",
+            names: &[
+                "Research cluster",
+                "Nightly training",
+                "Billing export",
+                "Simulation farm",
+                "Customer dashboards",
+                "Fraud detection",
+                "Data lake import",
+                "Speech recognition",
+                "Quarterly forecasts",
+                "Route planning",
+                "Label quality",
+                "Recommendation tests",
+                "Telemetry archive",
+                "Hackathon sandbox",
+                "Käufer-Analyse",
+                "需要予測",
+            ],
+            initial: |name, number| {
+                json!({"name": name, "status": "created", "size": 2, "gpu": null,
+                    "region": REGIONS[number % 3],
+                    "runtime": RUNTIMES[0], "autoscaling": {"enabled": false}})
+            },
+            changes: vec![
+                json!({"size": 2}),
+                json!({"size": 4}),
+                json!({"size": 8}),
+                json!({"gpu": "A100 40GB", "size": 4}),
+                json!({"gpu": "H100 80GB"}),
+                json!({"gpu": null, "size": 2, "autoscaling": {"enabled": false}}),
+                json!({"autoscaling": {"enabled": true, "min": 1, "max": 8}}),
+                json!({"autoscaling": {"enabled": true, "min": 2, "max": 16}, "gpu": "L4 24GB"}),
+            ],
+        },
+        Resource {
+            kind: "Users",
+            names: &[
+                "Amara Okafor",
+                "Björn Lindqvist",
+                "Carlos Ibáñez",
+                "Dana Whitfield",
+                "Émilie Laurent",
+                "Farid Haddad",
+                "Gita Menon",
+                "Hugo Almeida",
+                "Ivana Kovač",
+                "Jonas Fischer",
+                "Keiko Mori",
+                "Leila Benali",
+                "Marta Nowak",
+                "Tomás Ó Briain",
+            ],
+            initial: |name, number| {
+                json!({"name": name, "email": email(name, number), "role": "member",
+                    "status": "invited", "workspaces": null})
+            },
+            changes: vec![
+                json!({"role": "manager"}),
+                json!({"role": "member"}),
+                json!({"role": "viewer", "workspaces": ["ws-1"]}),
+                json!({"status": "active"}),
+                json!({"workspaces": ["ws-1", "ws-2"]}),
+                json!({"workspaces": null, "role": "member", "status": "active"}),
+            ],
+        },
+        Resource {
+            kind: "Plans",
+            names: &[
+                "Standard",
+                "Premium",
+                "Enterprise",
+                "Research grant",
+                "Start-up",
+                "Education",
+            ],
+            initial: |name, number| {
+                json!({"name": name, "currency": "EUR", "price_per_seat": 19 + 10 * number,
+                    "limits": {"workspaces": 5 * (number + 1), "seats": 25 * (number + 1)},
+                    "support": "business hours"})
+            },
+            changes: vec![
+                json!({"price_per_seat": 29}),
+                json!({"price_per_seat": 49, "support": "around the clock"}),
+                json!({"limits": {"workspaces": 50, "seats": 250}}),
+                json!({"status": "retired"}),
+            ],
+        },
+        Resource {
+            kind: "Subscriptions",
+            names: &[
+                "Support Plus",
+                "Object storage 5 TB",
+                "GPU reservation",
+                "Single sign-on",
+                "Private network",
+            ],
+            initial: |name, number| {
+                json!({"name": name, "quantity": number + 1, "billing": "monthly",
+                    "price": 49.5, "status": "active"})
+            },
+            changes: vec![
+                json!({"quantity": 10}),
+                json!({"quantity": 4, "price": 45.0}),
+                json!({"billing": "yearly", "price": 41.25}),
+                json!({"billing": "monthly", "price": 49.5}),
+                json!({"status": "ends with the period"}),
+            ],
+        },
+        Resource {
+            kind: "AdminUpdates",
+            names: &[
+                "Release 2026.2",
+                "Release 2026.2.1",
+                "Release 2026.3",
+                "Database maintenance",
+                "Rate limits",
+                "Sign-in providers",
+            ],
+            initial: |name, number| {
+                json!({"name": name, "channel": "beta", "status": "scheduled",
+                    "window": {"hours": 1 + number % 4, "days": ["Saturday"]},
+                    "notes": format!("{name}\n\n- Workspaces resume twice as fast\n\
+                        - Invoices list every workspace\n- Fixes {} smaller defects\n\n\
+                        No downtime is expected.", 3 + number)})
+            },
+            changes: vec![
+                json!({"status": "rolled out"}),
+                json!({"channel": "stable", "status": "scheduled"}),
+                json!({"window": {"hours": 6, "days": ["Saturday", "Sunday"]}}),
+                json!({"status": "rolled back",
+                    "notes": "Rolled back.\n\nThe new scheduler lost its leases under load.\n\
+                        Workspaces were not affected."}),
+            ],
+        },
+        Resource {
+            kind: "AdminUsers",
+            names: &[
+                "Priya Raman",
+                "Stefan Brandt",
+                "Thandi Nkosi",
+                "Yusuf Demir",
+                "On-call account",
+                "Audit account",
+            ],
+            initial: |name, number| {
+                json!({"name": name, "email": email(name, number), "roles": ["Support engineer"],
+                    "two_factor": true, "status": "active"})
+            },
+            changes: vec![
+                json!({"roles": ["Support engineer", "Auditor"]}),
+                json!({"roles": ["Release manager"]}),
+                json!({"status": "locked"}),
+                json!({"status": "active"}),
+                json!({"two_factor": false}),
+            ],
+        },
+        Resource {
+            kind: "AdminRoles",
+            names: &[
+                "Auditor",
+                "Billing manager",
+                "Support engineer",
+                "Release manager",
+                "Data steward",
+            ],
+            initial: |name, _| {
+                json!({"name": name, "description": format!("{name}, reading only"),
+                    "permissions": ["accounts.read", "users.read"], "session_hours": 12})
+            },
+            changes: vec![
+                json!({"description": "May answer for the platform in reviews"}),
+                json!({"session_hours": 4}),
+                json!({"session_hours": 8, "permissions": ["accounts.read", "logs.read", "users.read"]}),
+            ],
+        },
+        Resource {
+            kind: "AdminRolePermissions",
+            names: &[
+                "Auditor on logs",
+                "Billing manager on invoices",
+                "Support engineer on workspaces",
+                "Release manager on updates",
+                "Data steward on exports",
+            ],
+            initial: |name, _| json!({"name": name, "permissions": ["read"], "scope": "all"}),
+            changes: vec![
+                json!({"permissions": ["export", "read"]}),
+                json!({"permissions": ["read", "update"]}),
+                json!({"permissions": ["create", "read", "update"], "scope": "own region"}),
+                json!({"permissions": ["read"], "scope": "all"}),
+            ],
+        },
+        Resource {
+            kind: "AdminAccounts",
+            names: &[
+                "Hooli trial",
+                "Vandelay Imports",
+                "Wayne sandbox",
+                "Cyberdyne pilot",
+                "Soylent evaluation",
+                "Tyrell demonstration",
+            ],
+            initial: |name, number| {
+                json!({"name": name, "status": "active", "credit_limit": 1000 * (number + 1),
+                    "payment_days": 30, "contact": "accounts@platform.example"})
+            },
+            changes: vec![
+                json!({"status": "overdue"}),
+                json!({"status": "active"}),
+                json!({"payment_days": 14}),
+                json!({"status": "active", "credit_limit": 25000}),
+            ],
+        },
+    ]
+}
+
+/// How often things are done to a kind of thing, and who may: weights out of nothing, only
+/// their proportions count.
+pub(super) type Habit = (&'static str, Rank, &'static [(&'static str, u32)]);
+
+const ADMINISTRATION: &[(&str, u32)] =
+    &[("Create", 5), ("Update", 9), ("Delete", 4), ("Fetch", 6), ("FetchAll", 5)];
+
+#[rustfmt::skip] // A table: one kind and right a line.
+pub(super) const IN_ORGANIZATIONS: [Habit; 15] = [
+    ("Workspace", Rank::Member, &[("FetchAll", 110), ("Fetch", 130), ("Status", 150), ("Download", 40),
+        ("Create", 10), ("Update", 80), ("Deploy", 60), ("Suspend", 34), ("Resume", 40), ("Upgrade", 16), ("Terminate", 8)]),
+    ("Users", Rank::Member, &[("FetchAll", 60), ("Fetch", 70)]),
+    ("Users", Rank::Manager, &[("Create", 40), ("Update", 90), ("Delete", 22)]),
+    ("Organization", Rank::Member, &[("Fetch", 30), ("FetchAll", 10)]),
+    ("Organization", Rank::Manager, &[("Update", 20)]),
+    ("Plans", Rank::Member, &[("FetchAll", 10)]),
+    ("Invitations", Rank::Member, &[("Response", 20)]),
+    ("Invoices", Rank::Member, &[("Fetch", 18), ("FetchAll", 16)]),
+    ("Subscriptions", Rank::Manager, &[("Create", 12), ("Update", 16), ("Delete", 8)]),
+    ("ActivityLogs", Rank::Member, &[("FetchAll", 24), ("Fetch", 18)]),
+    ("AdminUpdates", Rank::Administrator, ADMINISTRATION),
+    ("AdminUsers", Rank::Administrator, ADMINISTRATION),
+    ("AdminRoles", Rank::Administrator, ADMINISTRATION),
+    ("AdminRolePermissions", Rank::Administrator, ADMINISTRATION),
+    ("AdminAccounts", Rank::Administrator, &[("Update", 9), ("Fetch", 6), ("FetchAll", 5)]),
+];
+
+pub(super) const ON_THE_PLATFORM: [Habit; 8] = [
+    ("Plans", Rank::Administrator, &[("Create", 5), ("Update", 12), ("FetchAll", 8)]),
+    ("Plans", Rank::Member, &[("FetchAll", 4)]),
+    ("AdminUpdates", Rank::Administrator, ADMINISTRATION),
+    ("AdminUsers", Rank::Administrator, ADMINISTRATION),
+    ("AdminRoles", Rank::Administrator, ADMINISTRATION),
+    ("AdminRolePermissions", Rank::Administrator, ADMINISTRATION),
+    ("AdminAccounts", Rank::Administrator, ADMINISTRATION),
+    ("ActivityLogs", Rank::Member, &[("FetchAll", 16), ("Fetch", 8)]),
+];
+
+/// Something that is bound to happen.
+pub(super) struct Milestone {
+    /// The organization, or [`PLATFORM`].
+    pub(super) place: &'static str,
+    /// After how much of all that happens there.
+    pub(super) percent: usize,
+    /// The id of who does it.
+    pub(super) actor: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) action: &'static str,
+    pub(super) name: &'static str,
+    /// The fields that get other values.
+    pub(super) patch: Value,
+}
+
+#[rustfmt::skip] // A table: one event a line.
+pub(super) fn milestones() -> Vec<Milestone> {
+    let (none, release) = (Value::Null, "Release 2026.1");
+    [
+        ("acme", 4, "user-1", "Workspace", "Create", "Vision lab", json!({"gpu": "A100 40GB", "region": "eu-central-1"})),
+        ("acme", 5, "user-1", "Workspace", "Deploy", "Vision lab", none.clone()),
+        ("acme", 18, "user-2", "Workspace", "Update", "Vision lab", json!({"size": 4})),
+        ("acme", 24, "user-1", "Organization", "Update", "Acme Robotics", json!({"tier": "Premium"})),
+        ("acme", 31, "user-2", "Workspace", "Update", "Vision lab", json!({"gpu": "H100 80GB", "size": 8})),
+        ("acme", 40, "user-7", "Workspace", "Update", "Vision lab", json!({"autoscaling": {"enabled": true, "min": 2, "max": 8}})),
+        ("acme", 52, "user-1", "Workspace", "Suspend", "Vision lab", none.clone()),
+        ("acme", 60, "user-2", "Workspace", "Resume", "Vision lab", none.clone()),
+        ("acme", 66, "user-7", "Workspace", "Upgrade", "Vision lab", none.clone()),
+        ("acme", 71, "user-1", "Organization", "Update", "Acme Robotics", json!({"tier": "Enterprise"})),
+        ("acme", 72, "user-1", "Organization", "Update", "Acme Robotics", json!({"credits": {"monthly": 5000, "rollover": true}, "seats": 120})),
+        ("acme", 90, "user-1", "Workspace", "Terminate", "Vision lab", none.clone()),
+        ("umbrella", 6, "user-4", "Invitations", "Response", "Simulation farm", none.clone()),
+        ("umbrella", 50, "user-13", "Organization", "Update", "Umbrella Analytics", json!({"tier": "Premium"})),
+        ("initech", 40, "user-16", "Organization", "Update", "Initech", json!({"name": "Initech Labs"})),
+        ("initech", 60, "user-16", "Organization", "Update", "Initech Labs", json!({"tier": "Premium"})),
+        ("globex", 1, "user-21", "Workspace", "Create", "Proof of concept", none.clone()),
+        ("globex", 2, "user-21", "Workspace", "Deploy", "Proof of concept", none.clone()),
+        ("globex", 80, "user-21", "Organization", "Update", "Globex", json!({"tier": "Premium"})),
+        ("lumon", 0, "user-23", "Workspace", "Create", "First steps", none.clone()),
+        (PLATFORM, 10, "user-6", "AdminUpdates", "Create", release, none.clone()),
+        (PLATFORM, 20, "user-6", "AdminUpdates", "Update", release, json!({"channel": "stable", "window": {"hours": 4, "days": ["Saturday", "Sunday"]}})),
+        (PLATFORM, 33, "user-6", "AdminUpdates", "Update", release, json!({"status": "rolled out"})),
+    ]
+    .into_iter()
+    .map(|(place, percent, actor, kind, action, name, patch)| Milestone { place, percent, actor, kind, action, name, patch })
+    .collect()
+}
+
+/// Why something that was allowed went wrong.
+pub(super) fn mishap(kind: &str, action: &str) -> &'static str {
+    match (kind, action) {
+        ("Workspace", "Create" | "Deploy" | "Resume") => "no capacity of this size in the region",
+        ("Workspace", "Upgrade") => "the runtime's image could not be pulled",
+        ("Users" | "AdminUsers", "Create") => "the e-mail address is already in use",
+        ("Invitations", _) => "the invitation expired",
+        ("Subscriptions" | "Payments", _) => "card declined: insufficient funds",
+        ("AdminUpdates", "Update") => "health checks failed after ten minutes",
+        _ => "somebody else changed it at the same time",
+    }
+}

@@ -1,0 +1,145 @@
+//! Problems as HTTP answers (RFC 9457).
+
+use std::fmt;
+
+use activity_logs_model::{FieldError, Problem, ProblemCode};
+use activity_logs_store::{Error, RecordError};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+
+/// The media type of problems.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+/// How soon a busy service may be asked again, in seconds.
+const BUSY_RETRY_SECONDS: u32 = 1;
+/// How soon a database that is away may be asked again, in seconds.
+const AWAY_RETRY_SECONDS: u32 = 5;
+
+/// A problem on its way to the caller.
+#[derive(Debug)]
+pub struct ApiError(Box<Problem>);
+
+impl ApiError {
+    /// A problem without field errors.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Problem::new(code, detail).into()
+    }
+
+    /// A problem with the fields that are wrong.
+    pub fn with_errors(code: ProblemCode, detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        Problem::with_errors(code, detail, errors).into()
+    }
+
+    /// An operation or a resource that is not there.
+    pub fn not_found() -> Self {
+        Self::new(ProblemCode::NotFound, "There is nothing here, or you may not see it.")
+    }
+
+    /// An organization that was deleted.
+    pub fn organization_deleted() -> Self {
+        Self::new(
+            ProblemCode::OrganizationDeleted,
+            "The organization was deleted together with its log; nothing can be recorded or read in it.",
+        )
+    }
+
+    /// The same problem, said of a reading that could not be recorded.
+    pub(crate) fn reading_not_recorded(self) -> Self {
+        if self.0.status < 500 {
+            return self;
+        }
+        Self::new(
+            ProblemCode::ReadingNotRecorded,
+            "The log must record that it is being read and could not; try again shortly.",
+        )
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable(_) | Error::Closed | Error::SchemaNotCurrent => {
+                tracing::warn!(%error, "the database is not available");
+                Self::new(
+                    ProblemCode::DatabaseUnavailable,
+                    "The database does not answer; try again shortly. Entries that were being recorded \
+                     may be sent again with the same ids.",
+                )
+            }
+            _ => {
+                tracing::error!(%error, "the database failed");
+                Self::new(ProblemCode::Internal, "The service failed; its log has the cause.")
+            }
+        }
+    }
+}
+
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> Self {
+        let at = |indexes: Vec<usize>, field: &str, detail: &str| {
+            let point = |index| FieldError::new(format!("/entries/{index}{field}"), detail);
+            indexes.into_iter().map(point).collect()
+        };
+        match error {
+            RecordError::IdConflict(indexes) => Self::with_errors(
+                ProblemCode::IdConflict,
+                "Ids are taken by entries with other content; nothing was recorded.",
+                at(indexes, "/id", "is the id of an entry with other content"),
+            ),
+            RecordError::OrganizationDeleted(_, indexes) => {
+                let mut error = Self::organization_deleted();
+                error.0.errors = at(indexes, "/organization", "was deleted");
+                error
+            }
+            RecordError::UnknownOrganization => Self::not_found(),
+            RecordError::QueueFull => Self::new(
+                ProblemCode::QueueFull,
+                "More is waiting to be recorded than the service holds; nothing of this request was \
+                 recorded. Try again shortly.",
+            ),
+            RecordError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code.as_str(), self.0.detail)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        match self.0.code {
+            ProblemCode::MissingToken => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"activity-logs\""));
+            }
+            // RFC 6750, section 3; the detail is one of our own sentences, free of quotes.
+            ProblemCode::InvalidToken => {
+                let challenge = format!(
+                    "Bearer realm=\"activity-logs\", error=\"invalid_token\", error_description=\"{}\"",
+                    self.0.detail.replace(['"', '\\'], "'").replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?")
+                );
+                response.insert_header((header::WWW_AUTHENTICATE, challenge));
+            }
+            ProblemCode::QueueFull | ProblemCode::ReadingNotRecorded => {
+                response.insert_header((header::RETRY_AFTER, BUSY_RETRY_SECONDS));
+            }
+            ProblemCode::DatabaseUnavailable => {
+                response.insert_header((header::RETRY_AFTER, AWAY_RETRY_SECONDS));
+            }
+            _ => {}
+        }
+        response.content_type(PROBLEM_JSON).body(serde_json::to_string(&self.0).unwrap_or_default())
+    }
+}

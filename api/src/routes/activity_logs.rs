@@ -1,0 +1,214 @@
+//! Recording and reading entries.
+
+use activity_logs_model::paging::{self, ListingParameters};
+use activity_logs_model::record::{self, MAX_BODY_BYTES, Rejection};
+use activity_logs_model::wire::{Listing, Recent, RecordResponse};
+use activity_logs_model::{
+    Caller, Entry, FieldError, OrganizationRef, Problem, ProblemCode, Visibility,
+};
+use activity_logs_store::{Clock as _, ListingQuery, Scope, SystemClock};
+use actix_web::http::header;
+use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt as _;
+use serde::Serialize;
+
+use crate::extract::{EntryId, GlobalReader, OrganizationReader, Recorder, app, context_of};
+use crate::openapi::{GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems};
+use crate::problem::ApiError;
+use crate::reading::{Look, record_reading};
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// Record entries
+///
+/// Records 1 to 1,000 entries, all of them or none. The answer is sent only after they are
+/// durable. The same id with the same content is a duplicate, so a request may be repeated.
+#[utoipa::path(post, path = "/api/v1/activity-logs", tag = "Recording",
+    request_body = record::RecordRequest,
+    responses((status = 201, description = "Recorded", body = RecordResponse), RecordProblems))]
+pub async fn record_activity_logs(caller: Recorder, request: HttpRequest, payload: Payload) -> Answer {
+    paging::parse_only(request.query_string(), None)?;
+    let body = read_body(&request, payload).await?;
+    let app = app(&request);
+    let entries = record::parse_request(&body, &app.catalog, SystemClock.now()).map_err(|rejection| match rejection {
+        Rejection::Malformed(why) => Problem::new(ProblemCode::MalformedJson, format!("{why}; nothing was recorded.")),
+        Rejection::Invalid(errors) => Problem::with_errors(
+            ProblemCode::InvalidEntries,
+            "The fields in `errors` break a rule; nothing was recorded.",
+            errors,
+        ),
+    })?;
+    let forbidden: Vec<FieldError> = entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| !caller.0.may_record_into(entry.organization.as_ref().map(|o| &o.id)))
+        .map(|(index, _)| {
+            FieldError::new(format!("/entries/{index}/organization"), "is none of those this token may record into")
+        })
+        .collect();
+    if !forbidden.is_empty() {
+        let detail = "This token may not record into these organizations; nothing was recorded.";
+        return Err(ApiError::with_errors(ProblemCode::Forbidden, detail, forbidden));
+    }
+    let entries = app.store.record(entries).await?;
+    Ok(HttpResponse::Created().json(RecordResponse { entries }))
+}
+
+/// List all entries I may see
+///
+/// Everything the caller sees, over all organizations and the platform log, newest first.
+#[utoipa::path(get, path = "/api/v1/activity-logs", tag = "Reading",
+    params(ListingPage, OrganizationFilter, GlobalFilter),
+    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last"))), ReadProblems))]
+pub async fn list_activity_logs(reader: GlobalReader, request: HttpRequest) -> Answer {
+    let parameters = ListingParameters::parse(request.query_string(), paging::Scope::Global, &app(&request).catalog)?;
+    listing(&request, &reader.caller, &reader.visibility, None, parameters).await
+}
+
+/// List an organization's entries
+///
+/// The organization's entries as far as the caller sees them, newest first.
+#[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs", tag = "Reading",
+    params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), ListingPage, OrganizationFilter),
+    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last"))), ReadProblems))]
+pub async fn list_organization_activity_logs(reader: OrganizationReader, request: HttpRequest) -> Answer {
+    let parameters = ListingParameters::parse(request.query_string(), paging::Scope::Organization, &app(&request).catalog)?;
+    listing(&request, &reader.caller, &reader.visibility, Some(reader.organization), parameters).await
+}
+
+/// List an organization's newest entries
+///
+/// What people did last, for a dashboard: without the entries about reading the log.
+#[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs/recent", tag = "Reading",
+    params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), RecentLimit),
+    responses((status = 200, description = "The newest entries", body = Recent), ReadProblems))]
+pub async fn list_recent_organization_activity_logs(reader: OrganizationReader, request: HttpRequest) -> Answer {
+    let limit = paging::parse_recent(request.query_string())?;
+    let store = &app(&request).store;
+    let as_of = store.head().await?;
+    let items = store.recent(&reader.organization.id, &reader.visibility, as_of, limit).await?;
+    let look = Look::list(format!("newest {limit}"));
+    record_reading(app(&request), &reader.caller, context_of(&request), Some(reader.organization), look).await?;
+    Ok(HttpResponse::Ok().json(Recent { items, as_of }))
+}
+
+/// Get an entry of any log
+///
+/// Finds the entry in any log the caller sees; the newest, where several logs have the id.
+#[utoipa::path(get, path = "/api/v1/activity-logs/{id}", tag = "Reading",
+    params(("id" = uuid::Uuid, Path, description = "The entry")),
+    responses((status = 200, description = "The entry", body = Entry), ReadProblems))]
+pub async fn get_activity_log(reader: GlobalReader, id: EntryId, request: HttpRequest) -> Answer {
+    entry(&request, &reader.caller, &reader.visibility, None, id).await
+}
+
+/// Get an entry of an organization
+#[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs/{id}", tag = "Reading",
+    params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"),
+        ("id" = uuid::Uuid, Path, description = "The entry")),
+    responses((status = 200, description = "The entry", body = Entry), ReadProblems))]
+pub async fn get_organization_activity_log(reader: OrganizationReader, id: EntryId, request: HttpRequest) -> Answer {
+    entry(&request, &reader.caller, &reader.visibility, Some(reader.organization), id).await
+}
+
+async fn listing(
+    request: &HttpRequest,
+    caller: &Caller,
+    visibility: &Visibility,
+    organization: Option<OrganizationRef>,
+    parameters: ListingParameters,
+) -> Answer {
+    let store = &app(request).store;
+    let head = store.head().await?;
+    let as_of = parameters.as_of.unwrap_or(head);
+    if as_of > head {
+        let error = FieldError::new("?as_of", format!("lies in the future; the newest position is {head}"));
+        let detail = "The parameters in `errors` are wrong; nothing was read.";
+        return Err(ApiError::with_errors(ProblemCode::InvalidParameters, detail, vec![error]));
+    }
+    let page_size = parameters.page_size.get();
+    let query = ListingQuery {
+        scope: organization.as_ref().map_or(Scope::Everything, |o| Scope::Organization(&o.id)),
+        visibility,
+        filter: &parameters.filter,
+        as_of,
+        offset: (parameters.page - 1) * page_size,
+        limit: page_size,
+    };
+    let page = store.list(&query).await?;
+    let total_pages = parameters.page_size.pages(page.total);
+    let look = format!("page {} of {}{}", parameters.page, total_pages.max(1), parameters.filter.describe());
+    record_reading(app(request), caller, context_of(request), organization, Look::list(look)).await?;
+
+    let links = links(request.path(), &parameters, as_of, total_pages);
+    let listing = Listing { items: page.entries, page: parameters.page, page_size, total: page.total, total_pages, as_of };
+    Ok(json_with_links(&listing, &links))
+}
+
+fn json_with_links(body: &impl Serialize, links: &str) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::LINK, links)).json(body)
+}
+
+/// The `Link` header (RFC 8288): other pages of the same listing, pinned to its position.
+fn links(path: &str, parameters: &ListingParameters, as_of: i64, total_pages: u64) -> String {
+    let last = total_pages.max(1);
+    let page = parameters.page;
+    let mut pages = vec![("first", 1)];
+    if page > 1 {
+        pages.push(("prev", (page - 1).min(last)));
+    }
+    if page < last {
+        pages.push(("next", page + 1));
+    }
+    pages.push(("last", last));
+    let link = |(rel, page)| format!("<{path}?{}>; rel=\"{rel}\"", parameters.query_for(page, as_of));
+    pages.into_iter().map(link).collect::<Vec<_>>().join(", ")
+}
+
+async fn entry(
+    request: &HttpRequest,
+    caller: &Caller,
+    visibility: &Visibility,
+    organization: Option<OrganizationRef>,
+    EntryId(id): EntryId,
+) -> Answer {
+    paging::parse_only(request.query_string(), None)?;
+    let scope = organization.as_ref().map_or(Scope::Everything, |o| Scope::Organization(&o.id));
+    let found = app(request).store.find(scope, visibility, id).await?;
+    let entry = found.ok_or_else(ApiError::not_found)?;
+    record_reading(app(request), caller, context_of(request), organization, Look::entry(id)).await?;
+    Ok(HttpResponse::Ok().json(entry))
+}
+
+async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, ApiError> {
+    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") || request.headers().contains_key(header::CONTENT_ENCODING) {
+        return Err(ApiError::new(
+            ProblemCode::UnsupportedMediaType,
+            "Send the entries as plain `Content-Type: application/json`, without a content encoding.",
+        ));
+    }
+    let too_large = || {
+        ApiError::new(
+            ProblemCode::BodyTooLarge,
+            format!("A request may have {MAX_BODY_BYTES} bytes; send the entries in several. Nothing was recorded."),
+        )
+    };
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|bytes| bytes > MAX_BODY_BYTES) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| {
+            ApiError::new(ProblemCode::MalformedJson, format!("The body ended early ({error}); nothing was recorded."))
+        })?;
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}

@@ -1,0 +1,82 @@
+//! What the service says of the caller and of itself.
+
+use std::sync::LazyLock;
+
+use activity_logs_model::paging::parse_only;
+use activity_logs_model::wire::{ActivityTypes, Health, Me};
+use actix_web::http::header::ContentType;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::extract::{Signed, app};
+use crate::openapi::{HealthProblems, SignedProblems, document};
+use crate::problem::ApiError;
+
+/// Who am I
+///
+/// Who the token says the caller is.
+#[utoipa::path(get, path = "/api/v1/me", tag = "Service",
+    responses((status = 200, description = "The caller", body = Me), SignedProblems))]
+pub async fn get_me(caller: Signed, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    parse_only(request.query_string(), None)?;
+    let caller = caller.0;
+    Ok(HttpResponse::Ok().json(Me {
+        id: caller.person.id,
+        name: caller.person.name,
+        email: caller.person.email,
+        role: caller.role,
+        organizations: caller.memberships,
+        workspaces: caller.grants,
+    }))
+}
+
+/// List the types and actions
+///
+/// The catalog: what entries may be of, with the words that people read.
+#[utoipa::path(get, path = "/api/v1/activity-types", tag = "Service",
+    responses((status = 200, description = "The catalog", body = ActivityTypes), SignedProblems))]
+pub async fn list_activity_types(_caller: Signed, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    parse_only(request.query_string(), None)?;
+    Ok(HttpResponse::Ok().json(app(&request).catalog.to_wire()))
+}
+
+/// Get the OpenAPI document
+///
+/// This document: what the API takes and answers.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "Service", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub async fn get_openapi() -> HttpResponse {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(document);
+    HttpResponse::Ok().content_type(ContentType::json()).body(DOCUMENT.as_str())
+}
+
+/// Is the process alive
+#[utoipa::path(get, path = "/livez", tag = "Service", security(()),
+    responses((status = 200, description = "It is", body = Health)))]
+pub async fn get_livez() -> HttpResponse {
+    HttpResponse::Ok().json(ok())
+}
+
+/// Can it serve
+///
+/// Whether the database answers and its schema is current.
+#[utoipa::path(get, path = "/readyz", tag = "Service", security(()),
+    responses((status = 200, description = "It can", body = Health), HealthProblems))]
+pub async fn get_readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    app(&request).store.ready().await?;
+    Ok(HttpResponse::Ok().json(ok()))
+}
+
+/// Get the metrics
+///
+/// In the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "Service", security(()),
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain")))]
+pub async fn get_metrics(request: HttpRequest) -> HttpResponse {
+    let metrics = &app(&request).metrics;
+    metrics.run_upkeep();
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(metrics.render())
+}
+
+fn ok() -> Health {
+    Health { status: "ok".to_owned() }
+}

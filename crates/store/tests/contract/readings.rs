@@ -1,0 +1,231 @@
+//! Who sees what, and which entries a filter asks for, exist as a predicate and as SQL:
+//! both readings must agree on everything.
+
+use std::collections::HashMap;
+
+use activity_logs_model::visibility::{GrantClaim, MembershipClaim};
+use activity_logs_model::{
+    Caller, Claims, Entry, Filter, NewEntry, OrganizationId, Outcome, Role, Timestamp, Visibility,
+};
+use activity_logs_store::{ListingQuery, Scope, Store};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use crate::support::{ALL, Subject, entry, id, listing, newest_first, organization, record, workspace};
+
+contract!(visibility_is_one_rule, filters_are_one_rule);
+
+// Few of each, so that they meet; some differ in case alone or share ids with others.
+const USERS: &[&str] = &["ada", "Ada", "ben", "acme"];
+const ORGANIZATIONS: &[&str] = &["acme", "Acme", "umbrella", "a_me"];
+const WORKSPACES: &[&str] = &["ws-1", "WS-1", "ws_1", "ada"];
+const TYPES: &[&str] = &[
+    "Workspace", "Users", "ActivityLogs", "AdminUsers", "AdminAccounts", "Admin", "ADMINUSERS", "Adm",
+    "UsersAdmin",
+];
+const ACTIONS: &[&str] = &["Create", "Update", "Fetch", "FetchAll"];
+const TIMES: std::ops::Range<i64> = 0..8;
+
+fn one<T>(of: &'static [&'static str]) -> impl Strategy<Value = T>
+where
+    T: std::str::FromStr<Err: std::fmt::Debug> + std::fmt::Debug,
+{
+    select(of).prop_map(id)
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    TIMES.prop_map(Timestamp::from_micros)
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    select(&Outcome::ALL[..])
+}
+
+fn new_entry() -> impl Strategy<Value = NewEntry> {
+    let place = prop_oneof![
+        1 => Just(None),
+        5 => (select(ORGANIZATIONS), option::of(select(WORKSPACES))).prop_map(Some),
+    ];
+    let what = (one(TYPES), one(ACTIONS), outcome(), time());
+    (place, one(USERS), what).prop_map(|(place, user, (kind, action, outcome, at))| {
+        let mut new = entry(None, "x");
+        new.organization = place.map(|(name, _)| organization(name));
+        new.workspace = place.and_then(|(_, name)| name).map(workspace);
+        new.user.id = user;
+        NewEntry { kind, action, outcome, occurred_at: Some(at), ..new }
+    })
+}
+
+fn claims() -> impl Strategy<Value = Claims> {
+    let role =
+        prop_oneof![1 => Just(Role::Admin), 1 => Just(Role::Service), 12 => Just(Role::User)];
+    let membership = (one(ORGANIZATIONS), option::of(vec(one(WORKSPACES), 0..3)))
+        .prop_map(|(id, workspaces)| MembershipClaim { id, name: None, workspaces });
+    let grant = (one(ORGANIZATIONS), one(WORKSPACES))
+        .prop_map(|(organization_id, id)| GrantClaim { organization_id, id });
+    (role, one(USERS), vec(membership, 0..4), vec(grant, 0..4)).prop_map(
+        |(role, sub, organizations, workspaces)| Claims {
+            sub,
+            name: None,
+            email: None,
+            role,
+            organizations,
+            workspaces,
+        },
+    )
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    /// Mostly empty, so that what combines still matches something.
+    fn some<T: Clone + std::fmt::Debug + 'static>(
+        values: impl Strategy<Value = T> + 'static,
+    ) -> impl Strategy<Value = Vec<T>> {
+        prop_oneof![2 => Just(Vec::new()), 1 => vec(values, 1..4)]
+    }
+    let what = (some(one(TYPES)), some(one(ACTIONS)), some(outcome()));
+    let whose = (some(one(USERS)), some(one(WORKSPACES)), some(one(ORGANIZATIONS)));
+    let when = (option::weighted(0.3, time()), option::weighted(0.3, time()));
+    (what, whose, when).prop_map(
+        |((types, actions, outcomes), (users, workspaces, organizations), (from, to))| Filter {
+            types,
+            actions,
+            outcomes,
+            users,
+            workspaces,
+            organizations,
+            from,
+            to,
+        },
+    )
+}
+
+fn visibility_of(claims: Claims) -> Visibility {
+    Caller::try_from(claims).expect("a caller").visibility()
+}
+
+/// Random entries, recorded; each log numbers its ids anew, so that logs share them.
+async fn load(store: &Store, runner: &mut TestRunner) -> Vec<Entry> {
+    let mut new = vec(new_entry(), 400).new_tree(runner).expect("entries").current();
+    let mut next: HashMap<Option<OrganizationId>, u128> = HashMap::new();
+    for entry in &mut new {
+        let number = next.entry(entry.organization.as_ref().map(|o| o.id.clone())).or_default();
+        entry.id = Some(Uuid::from_u128(*number));
+        *number += 1;
+    }
+    record(store, new).await
+}
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+}
+
+/// Runs a check of the database for each random case.
+fn for_each<S: Strategy>(
+    mut runner: TestRunner,
+    cases: &S,
+    check: impl AsyncFn(S::Value) -> Result<(), TestCaseError>,
+) {
+    let outcome = tokio::task::block_in_place(|| {
+        runner.run(cases, |case| Handle::current().block_on(check(case)))
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> TestCaseError {
+    TestCaseError::fail(error.to_string())
+}
+
+/// What two lists of entries do not share, in few words.
+fn compare(found: &[Entry], expected: &[Entry], of: &str) -> Result<(), TestCaseError> {
+    if found == expected {
+        return Ok(());
+    }
+    let only = |these: &[Entry], those: &[Entry]| {
+        these.iter().filter(|entry| !those.contains(entry)).take(3).cloned().collect::<Vec<_>>()
+    };
+    let (extra, missing) = (only(found, expected), only(expected, found));
+    Err(failed(format!("{of}: found in vain {extra:#?}, missing {missing:#?}, or another order")))
+}
+
+fn scopes(organizations: &[OrganizationId]) -> impl Iterator<Item = Scope<'_>> {
+    std::iter::once(Scope::Everything).chain(organizations.iter().map(Scope::Organization))
+}
+
+fn lies_in(entry: &Entry, scope: Scope<'_>) -> bool {
+    match scope {
+        Scope::Everything => true,
+        Scope::Organization(id) => entry.organization.as_ref().is_some_and(|o| o.id == *id),
+    }
+}
+
+async fn visibility_is_one_rule(subject: Subject) {
+    let store = subject.open().await;
+    let mut runner = runner(32);
+    let entries = newest_first(load(&store, &mut runner).await);
+    let head = store.head().await.expect("the head");
+    let organizations: Vec<OrganizationId> = ORGANIZATIONS.iter().map(|name| id(name)).collect();
+
+    for_each(runner, &(claims(), vec(any::<Index>(), 6)), async |(claims, picks)| {
+        let visibility = visibility_of(claims);
+        for scope in scopes(&organizations) {
+            let seen = |entry: &&Entry| lies_in(entry, scope) && visibility.allows(entry);
+            let expected: Vec<_> = entries.iter().filter(seen).cloned().collect();
+            let query = ListingQuery { scope, ..listing(&visibility, &ALL, head) };
+            let page = store.list(&query).await.map_err(failed)?;
+            compare(&page.entries, &expected, &format!("{scope:?}"))?;
+            if page.total != expected.len() as u64 {
+                return Err(failed(format!("{scope:?}: total {}", page.total)));
+            }
+            for pick in &picks {
+                let wanted = pick.get(&entries).id;
+                let found = store.find(scope, &visibility, wanted).await.map_err(failed)?;
+                let same_id = expected.iter().filter(|entry| entry.id == wanted);
+                let newest = same_id.max_by_key(|entry| entry.position);
+                compare(found.as_slice(), newest.cloned().as_slice(), &format!("{scope:?} {wanted}"))?;
+            }
+        }
+        Ok(())
+    });
+}
+
+async fn filters_are_one_rule(subject: Subject) {
+    let store = subject.open().await;
+    let mut runner = runner(64);
+    let entries = newest_first(load(&store, &mut runner).await);
+    let acme: OrganizationId = id("acme");
+
+    let case = (claims(), filter(), 0..=400_i64, any::<Index>(), 0..30_usize, any::<bool>());
+    for_each(runner, &case, async |(claims, filter, as_of, offset, limit, global)| {
+        let visibility = visibility_of(claims);
+        let scope = if global { Scope::Everything } else { Scope::Organization(&acme) };
+        let seen = |entry: &&Entry| {
+            lies_in(entry, scope)
+                && entry.position <= as_of
+                && visibility.allows(entry)
+                && filter.matches(entry)
+        };
+        let expected: Vec<_> = entries.iter().filter(seen).cloned().collect();
+        let whole = ListingQuery { scope, ..listing(&visibility, &filter, as_of) };
+        let page = store.list(&whole).await.map_err(failed)?;
+        compare(&page.entries, &expected, "the whole")?;
+
+        let offset = offset.index(expected.len() + 1);
+        let query = ListingQuery { offset: offset as u64, limit: limit as u64, ..whole };
+        let part = store.list(&query).await.map_err(failed)?;
+        let end = (offset + limit).min(expected.len());
+        compare(&part.entries, &expected[offset..end], "a page")?;
+        let total = expected.len() as u64;
+        if (page.total, part.total) != (total, total) {
+            return Err(failed(format!("totals {} and {} of {total}", page.total, part.total)));
+        }
+        Ok(())
+    });
+}

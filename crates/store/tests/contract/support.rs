@@ -1,0 +1,266 @@
+//! What all parts of the suite need: a database of the test's own, entries, and a hand on
+//! the database beside the store.
+
+use std::cmp::Reverse;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use activity_logs_model::wire::{RecordStatus, Recorded};
+use activity_logs_model::{
+    Context, Entry, Filter, NewEntry, OrganizationId, OrganizationRef, Outcome, Person, Timestamp,
+    Visibility, WorkspaceRef,
+};
+use activity_logs_store::testing::TestDatabase;
+use activity_logs_store::{Clock, ListingQuery, Options, RecordError, Scope, Store};
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use uuid::Uuid;
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+}
+
+/// The present instant of every store here, so that a test knows each entry in full.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::EPOCH.plus_seconds(1_000_000)
+}
+
+pub(crate) static ALL: Filter = Filter {
+    types: Vec::new(),
+    actions: Vec::new(),
+    outcomes: Vec::new(),
+    users: Vec::new(),
+    workspaces: Vec::new(),
+    organizations: Vec::new(),
+    from: None,
+    to: None,
+};
+
+pub(crate) static EVERYTHING: Visibility = Visibility::Everything;
+
+/// Waits long enough for whatever a test does to a database on a busy machine.
+pub(crate) fn patient() -> Options {
+    waiting(Duration::from_secs(40))
+}
+
+pub(crate) fn waiting(wait: Duration) -> Options {
+    Options { clock: Arc::new(StoppedClock), wait, ..Options::default() }
+}
+
+/// A database under test.
+pub(crate) struct Subject(TestDatabase);
+
+impl Subject {
+    pub(crate) fn sqlite() -> Self {
+        Self(TestDatabase::sqlite())
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        Self(TestDatabase::postgres().await)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.0.url()
+    }
+
+    pub(crate) async fn open(&self) -> Store {
+        self.open_with(patient()).await
+    }
+
+    pub(crate) async fn open_with(&self, options: Options) -> Store {
+        Store::open(self.url(), options).await.expect("the database opens")
+    }
+
+    /// Two services on one database, as two processes would have it: they share nothing else.
+    pub(crate) async fn two_nodes(&self) -> [Store; 2] {
+        [self.open().await, self.open().await]
+    }
+
+    /// A connection past the store, with all rights there are.
+    pub(crate) async fn raw(&self) -> Raw {
+        match self.url().strip_prefix("sqlite:") {
+            Some(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let options = options.busy_timeout(Duration::from_secs(30));
+                Raw::Sqlite(SqliteConnection::connect_with(&options).await.expect("the file opens"))
+            }
+            None => {
+                Raw::Postgres(PgConnection::connect(self.url()).await.expect("the server answers"))
+            }
+        }
+    }
+}
+
+/// A connection past the store.
+pub(crate) enum Raw {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Raw {
+    pub(crate) async fn execute(&mut self, statement: &str) -> Result<u64, sqlx::Error> {
+        let statement = AssertSqlSafe(statement.to_owned());
+        Ok(match self {
+            Raw::Sqlite(connection) => connection.execute(statement).await?.rows_affected(),
+            Raw::Postgres(connection) => connection.execute(statement).await?.rows_affected(),
+        })
+    }
+
+    pub(crate) async fn must(&mut self, statement: &str) -> u64 {
+        self.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"))
+    }
+
+    /// The first column of each row, as text.
+    pub(crate) async fn texts(&mut self, query: &str) -> Vec<String> {
+        let query = sqlx::AssertSqlSafe(query.to_owned());
+        match self {
+            Raw::Sqlite(connection) => sqlx::query_scalar(query).fetch_all(connection).await,
+            Raw::Postgres(connection) => sqlx::query_scalar(query).fetch_all(connection).await,
+        }
+        .expect("a list of texts")
+    }
+
+    /// Takes what a commit needs, as another node's long commit would.
+    pub(crate) async fn hold_write_lock(&mut self) {
+        match self {
+            Raw::Sqlite(_) => self.must("BEGIN IMMEDIATE").await,
+            Raw::Postgres(_) => {
+                self.must("BEGIN").await;
+                self.must("SELECT position FROM service_head WHERE id = 1 FOR UPDATE").await
+            }
+        };
+    }
+
+    pub(crate) async fn release_write_lock(&mut self) {
+        self.must("ROLLBACK").await;
+    }
+}
+
+/// Reads an id or token that the test wrote itself.
+pub(crate) fn id<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a well-formed id or token")
+}
+
+pub(crate) fn organization(name: &str) -> OrganizationRef {
+    OrganizationRef { id: id(name), name: format!("{name} Inc.") }
+}
+
+pub(crate) fn workspace(name: &str) -> WorkspaceRef {
+    WorkspaceRef { id: id(name), name: format!("The {name}") }
+}
+
+pub(crate) fn person(name: &str) -> Person {
+    Person { id: id(name), name: format!("{name} Abara"), email: None }
+}
+
+/// A plain entry with an id of its own, in an organization's log or the platform log.
+pub(crate) fn entry(log: Option<&str>, identifier: &str) -> NewEntry {
+    NewEntry {
+        id: Some(Uuid::now_v7()),
+        occurred_at: None,
+        kind: id("Users"),
+        action: id("Fetch"),
+        outcome: Outcome::Success,
+        user: person("ada"),
+        organization: log.map(organization),
+        workspace: None,
+        identifier: identifier.to_owned(),
+        old_value: None,
+        new_value: None,
+        context: Context::default(),
+    }
+}
+
+/// That many plain entries for one log.
+pub(crate) fn entries(log: Option<&str>, count: usize) -> Vec<NewEntry> {
+    (0..count).map(|number| entry(log, &format!("number {number}"))).collect()
+}
+
+/// The entry as it must read once it has its place.
+pub(crate) fn placed(new: &NewEntry, place: &Recorded) -> Entry {
+    new.clone().recorded(place.id, now(), place.position, place.sequence)
+}
+
+/// Records entries that are all new, and tells how they must read.
+pub(crate) async fn record(store: &Store, new: Vec<NewEntry>) -> Vec<Entry> {
+    let places = store.record(new.clone()).await.expect("recorded");
+    assert_eq!(places.len(), new.len());
+    assert!(places.iter().all(|place| place.status == RecordStatus::New), "{places:?}");
+    new.iter().zip(&places).map(|(new, place)| placed(new, place)).collect()
+}
+
+pub(crate) fn newest_first(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_by_key(|entry| Reverse((entry.occurred_at, entry.sequence, entry.position)));
+    entries
+}
+
+/// The whole listing up to a position, over all logs, unless changed.
+pub(crate) fn listing<'a>(
+    visibility: &'a Visibility,
+    filter: &'a Filter,
+    as_of: i64,
+) -> ListingQuery<'a> {
+    ListingQuery {
+        scope: Scope::Everything,
+        visibility,
+        filter,
+        as_of,
+        offset: 0,
+        limit: 1_000_000,
+    }
+}
+
+/// All entries that there are, newest first.
+pub(crate) async fn everything(store: &Store) -> Vec<Entry> {
+    let head = store.head().await.expect("the head");
+    let page = store.list(&listing(&EVERYTHING, &ALL, head)).await.expect("a page");
+    assert_eq!(page.total, page.entries.len() as u64);
+    page.entries
+}
+
+/// The log of one organization, or the platform log, in the order of its sequence.
+pub(crate) async fn log(store: &Store, organization: Option<&str>) -> Vec<Entry> {
+    let wanted: Option<OrganizationId> = organization.map(id);
+    let mut entries = everything(store).await;
+    entries.retain(|entry| entry.organization.as_ref().map(|o| &o.id) == wanted.as_ref());
+    entries.sort_by_key(|entry| entry.sequence);
+    entries
+}
+
+/// That the entries of one log, in the order of their sequences, have no gap and rise.
+pub(crate) fn assert_dense(log: &[Entry]) {
+    let sequences: Vec<_> = log.iter().map(|entry| entry.sequence).collect();
+    assert_eq!(sequences, (0..log.len() as i64).collect::<Vec<_>>());
+    assert!(log.is_sorted_by(|a, b| a.position < b.position), "positions rise with sequences");
+}
+
+type Answer = Result<Vec<Recorded>, RecordError>;
+
+/// A request that was accepted and has no answer yet.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// Sends a request without waiting for its answer; fails if it is refused at once.
+pub(crate) async fn send(store: &Store, entries: Vec<NewEntry>) -> Result<Pending, RecordError> {
+    let store = store.clone();
+    let mut request: Pending = Box::pin(async move { store.record(entries).await });
+    let first = poll_fn(|context| {
+        Poll::Ready(match request.as_mut().poll(context) {
+            Poll::Ready(answer) => Some(answer),
+            Poll::Pending => None,
+        })
+    });
+    match first.await {
+        Some(Err(refusal)) => Err(refusal),
+        Some(Ok(_)) => panic!("a commit can't be over so soon"),
+        None => Ok(request),
+    }
+}

@@ -1,0 +1,146 @@
+//! The queue before the database: its bound, its end, and requests that share a commit.
+
+use std::time::Duration;
+
+use activity_logs_model::{Context, NewEntry, Timestamp};
+use activity_logs_store::{Error, Options, RecordError, Removal};
+
+use crate::support::{
+    Subject, assert_dense, entries, entry, everything, id, log, patient, person, record, send,
+};
+
+contract!(
+    a_full_queue_refuses_and_keeps_what_it_took,
+    a_request_larger_than_the_queue_goes_alone,
+    closing_commits_what_was_accepted,
+    one_poison_request_harms_no_other,
+);
+
+async fn a_full_queue_refuses_and_keeps_what_it_took(subject: Subject) {
+    const QUEUE: usize = 64 * 1024;
+    let store = subject.open_with(Options { queue_bytes: QUEUE, ..patient() }).await;
+    let mut raw = subject.raw().await;
+    raw.hold_write_lock().await;
+
+    // What is large in an entry is not only its values.
+    let large = |number: usize| NewEntry {
+        context: Context { user_agent: Some("x".repeat(2_000)), ..Context::default() },
+        user: activity_logs_model::Person { name: "n".repeat(1_000), ..person("ada") },
+        ..entry(Some("acme"), &format!("number {number}"))
+    };
+    let (mut accepted, mut refused) = (Vec::new(), None);
+    for number in 0..QUEUE / 100 {
+        let new = large(number);
+        match send(&store, vec![new.clone()]).await {
+            Ok(pending) => accepted.push((new, pending)),
+            Err(RecordError::QueueFull) => {
+                refused = Some(new);
+                break;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let refused = refused.expect("the queue has a bound");
+    assert!(accepted.len() > 2, "too little fits");
+    assert!(accepted.len() * 3_000 <= QUEUE, "{} requests of 3 kB fit", accepted.len());
+    // What is being committed counts until it is committed.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = send(&store, vec![refused.clone()]).await.map(|_| ());
+    assert!(matches!(answer, Err(RecordError::QueueFull)), "{answer:?}");
+    assert_eq!(store.head().await.expect("readers do not wait"), 0);
+
+    raw.release_write_lock().await;
+    let mut sent = Vec::new();
+    for (new, pending) in accepted {
+        pending.await.expect("what was accepted is recorded");
+        sent.push(new.id);
+    }
+    let written = log(&store, Some("acme")).await;
+    assert_eq!(written.iter().map(|entry| Some(entry.id)).collect::<Vec<_>>(), sent);
+    record(&store, vec![refused]).await;
+}
+
+async fn a_request_larger_than_the_queue_goes_alone(subject: Subject) {
+    let store = subject.open_with(Options { queue_bytes: 1, ..patient() }).await;
+    let mut raw = subject.raw().await;
+    raw.hold_write_lock().await;
+    let pending = send(&store, entries(Some("acme"), 100)).await.expect("it is accepted");
+    let answer = send(&store, entries(None, 1)).await.map(|_| ());
+    assert!(matches!(answer, Err(RecordError::QueueFull)), "{answer:?}");
+    raw.release_write_lock().await;
+    pending.await.expect("recorded");
+    record(&store, entries(None, 1)).await;
+    assert_eq!(everything(&store).await.len(), 101);
+}
+
+async fn closing_commits_what_was_accepted(subject: Subject) {
+    let store = subject.open().await;
+    let mut raw = subject.raw().await;
+    raw.hold_write_lock().await;
+    let mut pending = Vec::new();
+    for _ in 0..5 {
+        pending.push(send(&store, entries(Some("acme"), 3)).await.expect("accepted"));
+    }
+    // Whoever asked may go; what was accepted stays accepted.
+    drop(pending.pop());
+    // A signal and the end of the server may both close it.
+    let closings = [store.clone(), store.clone()]
+        .map(|store| tokio::spawn(async move { store.close().await }));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let late = store.record(entries(Some("acme"), 1)).await;
+    assert!(matches!(late, Err(RecordError::Store(Error::Closed))), "{late:?}");
+    raw.release_write_lock().await;
+
+    for closing in closings {
+        closing.await.expect("closed");
+    }
+    for request in pending {
+        request.await.expect("committed");
+    }
+    let late = store.record(entries(Some("acme"), 1)).await;
+    assert!(matches!(late, Err(RecordError::Store(Error::Closed))), "{late:?}");
+    let removal =
+        Removal { organization: id("acme"), user: person("root"), context: Context::default() };
+    let late = store.remove_organization(removal).await;
+    assert!(matches!(late, Err(RecordError::Store(Error::Closed))), "{late:?}");
+
+    let store = subject.open().await;
+    let written = log(&store, Some("acme")).await;
+    assert_eq!(written.len(), 15);
+    assert_dense(&written);
+}
+
+async fn one_poison_request_harms_no_other(subject: Subject) {
+    let store = subject.open().await;
+    let mut raw = subject.raw().await;
+    // All of them wait for one commit.
+    raw.hold_write_lock().await;
+    let mut good = Vec::new();
+    let mut poisons = Vec::new();
+    for number in 0..8 {
+        let mut request = entries(Some("acme"), 2);
+        if number % 4 == 2 {
+            let before_1970 = Some(Timestamp::from_micros(-1));
+            request.push(NewEntry { occurred_at: before_1970, ..entry(Some("acme"), "poison") });
+            poisons.push(send(&store, request).await.expect("accepted"));
+        } else {
+            let ids: Vec<_> = request.iter().map(|entry| entry.id).collect();
+            good.push((ids, send(&store, request).await.expect("accepted")));
+        }
+    }
+    raw.release_write_lock().await;
+
+    let mut sent = Vec::new();
+    for (ids, request) in good {
+        request.await.expect("a good request is recorded");
+        sent.extend(ids);
+    }
+    for poison in poisons {
+        let answer = poison.await;
+        assert!(matches!(answer, Err(RecordError::Store(Error::Database(_)))), "{answer:?}");
+    }
+    let written = log(&store, Some("acme")).await;
+    assert_eq!(written.iter().map(|entry| Some(entry.id)).collect::<Vec<_>>(), sent);
+    assert_dense(&written);
+    record(&store, entries(Some("acme"), 1)).await;
+}
