@@ -45,33 +45,49 @@ pub fn configure(config: &mut ServiceConfig, app: Data<App>, web_root: Option<Pa
     config.app_data(app);
     config.service(
         web::scope(API)
-            .service(resource("/activity-logs", [
-                (Method::GET, web::get().to(activity_logs::list_activity_logs)),
-                (Method::POST, web::post().to(activity_logs::record_activity_logs)),
-            ]))
-            .service(resource("/activity-logs/{id}", [
-                (Method::GET, web::get().to(activity_logs::get_activity_log)),
-            ]))
-            .service(resource("/organizations", [
-                (Method::GET, web::get().to(organizations::list_organizations)),
-            ]))
-            .service(resource("/organizations/{organization_id}", [
-                (Method::DELETE, web::delete().to(organizations::delete_organization)),
-            ]))
-            .service(resource("/organizations/{organization_id}/activity-logs", [
-                (Method::GET, web::get().to(activity_logs::list_organization_activity_logs)),
-            ]))
-            .service(resource("/organizations/{organization_id}/activity-logs/recent", [
-                (Method::GET, web::get().to(activity_logs::list_recent_organization_activity_logs)),
-            ]))
-            .service(resource("/organizations/{organization_id}/activity-logs/{id}", [
-                (Method::GET, web::get().to(activity_logs::get_organization_activity_log)),
-            ]))
+            .service(resource(
+                "/activity-logs",
+                [
+                    (Method::GET, web::get().to(activity_logs::list_activity_logs)),
+                    (Method::POST, web::post().to(activity_logs::record_activity_logs)),
+                ],
+            ))
+            .service(resource(
+                "/activity-logs/{id}",
+                [(Method::GET, web::get().to(activity_logs::get_activity_log))],
+            ))
+            .service(resource(
+                "/organizations",
+                [(Method::GET, web::get().to(organizations::list_organizations))],
+            ))
+            .service(resource(
+                "/organizations/{organization_id}",
+                [(Method::DELETE, web::delete().to(organizations::delete_organization))],
+            ))
+            .service(resource(
+                "/organizations/{organization_id}/activity-logs",
+                [(Method::GET, web::get().to(activity_logs::list_organization_activity_logs))],
+            ))
+            .service(resource(
+                "/organizations/{organization_id}/activity-logs/recent",
+                [(
+                    Method::GET,
+                    web::get().to(activity_logs::list_recent_organization_activity_logs),
+                )],
+            ))
+            .service(resource(
+                "/organizations/{organization_id}/activity-logs/{id}",
+                [(Method::GET, web::get().to(activity_logs::get_organization_activity_log))],
+            ))
             .service(resource("/me", [(Method::GET, web::get().to(service::get_me))]))
-            .service(resource("/activity-types", [
-                (Method::GET, web::get().to(service::list_activity_types)),
-            ]))
-            .service(resource("/openapi.json", [(Method::GET, web::get().to(service::get_openapi))]))
+            .service(resource(
+                "/activity-types",
+                [(Method::GET, web::get().to(service::list_activity_types))],
+            ))
+            .service(resource(
+                "/openapi.json",
+                [(Method::GET, web::get().to(service::get_openapi))],
+            ))
             .default_service(web::to(not_found)),
     );
     config
@@ -102,7 +118,10 @@ fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> Resourc
     let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
     let allow = allowed.join(", ");
     let resource = web::resource(path).default_service(web::to(move || {
-        let problem = ApiError::new(ProblemCode::MethodNotAllowed, format!("This resource has only: {allow}."));
+        let problem = ApiError::new(
+            ProblemCode::MethodNotAllowed,
+            format!("This resource has only: {allow}."),
+        );
         let mut response = problem.error_response();
         if let Ok(value) = HeaderValue::from_str(&allow) {
             response.headers_mut().insert(header::ALLOW, value);
@@ -158,6 +177,8 @@ pub async fn around(
 fn accepted_request_id(request: &ServiceRequest) -> Option<String> {
     let text = request.headers().get(REQUEST_ID)?.to_str().ok()?;
     let acceptable = (1..=128).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-' | b'/' | b'+' | b'='));
+        && text.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-' | b'/' | b'+' | b'=')
+        });
     acceptable.then(|| text.to_owned())
 }

@@ -126,16 +126,23 @@ impl Verifier {
         let claims = match &self.keys {
             Keys::Secret(key) => self.decode(token, Algorithm::HS256, key)?,
             Keys::Set(set) => {
-                let header = decode_header(token).map_err(|_| invalid("it is no JSON Web Token"))?;
+                let header =
+                    decode_header(token).map_err(|_| invalid("it is no JSON Web Token"))?;
                 let keys = set.current(header.kid.as_deref()).await;
-                let key = find(&keys, header.kid.as_deref()).ok_or_else(|| invalid("its key is not known here"))?;
+                let key = find(&keys, header.kid.as_deref())
+                    .ok_or_else(|| invalid("its key is not known here"))?;
                 self.decode(token, key.algorithm, &key.key)?
             }
         };
         Caller::try_from(claims).map_err(|why| invalid(&why))
     }
 
-    fn decode(&self, token: &str, algorithm: Algorithm, key: &DecodingKey) -> Result<Claims, ApiError> {
+    fn decode(
+        &self,
+        token: &str,
+        algorithm: Algorithm,
+        key: &DecodingKey,
+    ) -> Result<Claims, ApiError> {
         let mut validation = Validation::new(algorithm);
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
@@ -150,17 +157,20 @@ impl Verifier {
             required.push("aud");
         }
         validation.set_required_spec_claims(&required);
-        let decoded = decode::<Claims>(token, key, &validation).map_err(|error| match error.kind() {
-            ErrorKind::ExpiredSignature => invalid("it has expired"),
-            ErrorKind::ImmatureSignature => invalid("it is not valid yet"),
-            ErrorKind::InvalidIssuer => invalid("it comes from another issuer"),
-            ErrorKind::InvalidAudience => invalid("it is meant for another audience"),
-            ErrorKind::InvalidSignature => invalid("its signature is wrong"),
-            ErrorKind::InvalidAlgorithm => invalid("its algorithm is not the key's"),
-            ErrorKind::MissingRequiredClaim(claim) => invalid(&format!("it lacks the claim {claim}")),
-            ErrorKind::Json(error) => invalid(&format!("its claims can't be used: {error}")),
-            _ => invalid("it is no valid JSON Web Token"),
-        })?;
+        let decoded =
+            decode::<Claims>(token, key, &validation).map_err(|error| match error.kind() {
+                ErrorKind::ExpiredSignature => invalid("it has expired"),
+                ErrorKind::ImmatureSignature => invalid("it is not valid yet"),
+                ErrorKind::InvalidIssuer => invalid("it comes from another issuer"),
+                ErrorKind::InvalidAudience => invalid("it is meant for another audience"),
+                ErrorKind::InvalidSignature => invalid("its signature is wrong"),
+                ErrorKind::InvalidAlgorithm => invalid("its algorithm is not the key's"),
+                ErrorKind::MissingRequiredClaim(claim) => {
+                    invalid(&format!("it lacks the claim {claim}"))
+                }
+                ErrorKind::Json(error) => invalid(&format!("its claims can't be used: {error}")),
+                _ => invalid("it is no valid JSON Web Token"),
+            })?;
         Ok(decoded.claims)
     }
 }
@@ -209,9 +219,8 @@ impl KeySet {
 async fn fetch(source: KeySource) -> anyhow::Result<Vec<Key>> {
     let text = tokio::task::spawn_blocking(move || match source {
         KeySource::Url(url) => fetch_url(&url),
-        KeySource::File(path) => {
-            std::fs::read_to_string(&path).with_context(|| format!("reading the key set {}", path.display()))
-        }
+        KeySource::File(path) => std::fs::read_to_string(&path)
+            .with_context(|| format!("reading the key set {}", path.display())),
         KeySource::Secret(_) => bail!("a secret is no key set"),
     })
     .await??;
@@ -224,8 +233,10 @@ async fn fetch(source: KeySource) -> anyhow::Result<Vec<Key>> {
 }
 
 fn fetch_url(url: &str) -> anyhow::Result<String> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(FETCH_TIMEOUT)).build().into();
-    let mut response = agent.get(url).call().with_context(|| format!("fetching the key set {url}"))?;
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(FETCH_TIMEOUT)).build().into();
+    let mut response =
+        agent.get(url).call().with_context(|| format!("fetching the key set {url}"))?;
     Ok(response.body_mut().with_config().limit(MAX_KEY_SET_BYTES).read_to_string()?)
 }
 
@@ -236,8 +247,12 @@ fn usable(jwk: &Jwk) -> Option<Key> {
     }
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => Algorithm::ES256,
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
+            Algorithm::ES256
+        }
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
+            Algorithm::EdDSA
+        }
         _ => return None,
     };
     if jwk.common.key_algorithm.is_some_and(|named| named.to_string() != format!("{algorithm:?}")) {
@@ -275,7 +290,11 @@ mod tests {
         assert!(matches!(key_set_source("https://id.example.com/jwks"), Ok(KeySource::Url(_))));
         assert!(matches!(key_set_source("http://127.0.0.1:9000/jwks"), Ok(KeySource::Url(_))));
         assert!(matches!(key_set_source("keys.json"), Ok(KeySource::File(_))));
-        for bad in ["http://id.example.com/jwks", "http://localhost.example.com/", "http://localhost@evil.example/"] {
+        for bad in [
+            "http://id.example.com/jwks",
+            "http://localhost.example.com/",
+            "http://localhost@evil.example/",
+        ] {
             assert!(key_set_source(bad).is_err(), "{bad}");
         }
     }

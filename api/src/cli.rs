@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use activity_logs_model::{Catalog, Caller, Claims, Role, UserId};
+use activity_logs_model::{Caller, Catalog, Claims, Role, UserId};
 use activity_logs_store::{Options, Store};
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -24,7 +24,13 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// How log lines look.
-    #[arg(long, global = true, env = "ACTIVITY_LOGS_LOG_FORMAT", value_enum, default_value = "pretty")]
+    #[arg(
+        long,
+        global = true,
+        env = "ACTIVITY_LOGS_LOG_FORMAT",
+        value_enum,
+        default_value = "pretty"
+    )]
     log_format: LogFormat,
     /// What is logged, for example `info` or `activity_logs=debug`.
     #[arg(long, global = true, env = "ACTIVITY_LOGS_LOG", default_value = "info")]
@@ -48,7 +54,12 @@ enum Command {
 #[derive(Args)]
 struct Database {
     /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.
-    #[arg(long, env = "ACTIVITY_LOGS_DATABASE_URL", hide_env_values = true, default_value = "sqlite:data/activity-logs.db")]
+    #[arg(
+        long,
+        env = "ACTIVITY_LOGS_DATABASE_URL",
+        hide_env_values = true,
+        default_value = "sqlite:data/activity-logs.db"
+    )]
     database_url: String,
     /// TOML file with types and actions of your own.
     #[arg(long, env = "ACTIVITY_LOGS_CATALOG")]
@@ -190,7 +201,10 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     let settings = Settings {
         listen: arguments.listen,
         database_url: arguments.database.database_url,
-        store: Options { queue_bytes: arguments.queue_megabytes * 1024 * 1024, ..Options::default() },
+        store: Options {
+            queue_bytes: arguments.queue_megabytes * 1024 * 1024,
+            ..Options::default()
+        },
         verifier: Verifier::load(source, names.jwt_issuer, names.jwt_audience).await?,
         catalog: load_catalog(arguments.database.catalog)?,
         web_root: arguments.web_root,
@@ -209,7 +223,8 @@ fn parse_secret(text: &str) -> anyhow::Result<Secret> {
 
 fn load_catalog(path: Option<PathBuf>) -> anyhow::Result<Catalog> {
     let Some(path) = path else { return Ok(Catalog::built_in()) };
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading the catalog {}", path.display()))?;
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("reading the catalog {}", path.display()))?;
     Catalog::with_additions(&text).with_context(|| format!("the catalog {}", path.display()))
 }
 
@@ -218,7 +233,8 @@ fn mint(arguments: Token) -> anyhow::Result<String> {
         bail!("the secret is needed: set ACTIVITY_LOGS_JWT_SECRET or give --jwt-secret");
     };
     let secret = parse_secret(&secret)?;
-    let (organizations, workspaces) = token::memberships(arguments.organization, arguments.workspace);
+    let (organizations, workspaces) =
+        token::memberships(arguments.organization, arguments.workspace);
     let claims = Claims {
         sub: arguments.sub,
         name: arguments.name,
@@ -234,5 +250,11 @@ fn mint(arguments: Token) -> anyhow::Result<String> {
     // The service must accept what is minted here.
     Caller::try_from(claims.clone()).map_err(anyhow::Error::msg)?;
     let Names { jwt_issuer, jwt_audience } = arguments.names;
-    token::mint(&secret, &claims, jwt_issuer.as_deref(), jwt_audience.as_deref(), arguments.expires_in)
+    token::mint(
+        &secret,
+        &claims,
+        jwt_issuer.as_deref(),
+        jwt_audience.as_deref(),
+        arguments.expires_in,
+    )
 }

@@ -40,7 +40,10 @@ pub(crate) async fn run(listen: SocketAddr, web_root: Option<PathBuf>) -> anyhow
 /// The sample data is recorded in one transaction, so an interrupted start leaves nothing half done.
 async fn fill(store: &Store) -> anyhow::Result<()> {
     if store.head().await? == 0 {
-        store.record(demo_data::entries(SystemClock.now())).await.context("recording the sample data")?;
+        store
+            .record(demo_data::entries(SystemClock.now()))
+            .await
+            .context("recording the sample data")?;
     }
     Ok(())
 }
@@ -57,13 +60,16 @@ fn print_introduction(address: SocketAddr, secret: &Secret) -> anyhow::Result<()
     println!("Activity Logs, demo data in data/demo.db\n");
     println!("  API reference   http://{address}/docs/");
     println!("  API             {api}\n");
-    println!("Tokens, valid for twelve hours or until the demo stops. Paste the lines of one person:\n");
+    println!(
+        "Tokens, valid for twelve hours or until the demo stops. Paste the lines of one person:\n"
+    );
     for DemoPerson { title, claims } in demo_data::people() {
         let name = claims.name.clone().unwrap_or_default();
         println!("# {title}: {name}");
         println!("TOKEN={}", token::mint(secret, &claims, None, None, LIFETIME)?);
         let first = claims.organizations.first().map(|o| o.id.as_str());
-        let organization = first.or_else(|| claims.workspaces.first().map(|grant| grant.organization_id.as_str()));
+        let organization =
+            first.or_else(|| claims.workspaces.first().map(|grant| grant.organization_id.as_str()));
         match (claims.role, organization) {
             (Role::Service, _) => println!(
                 "curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' {api}/activity-logs \\\n  \
@@ -74,7 +80,9 @@ fn print_introduction(address: SocketAddr, secret: &Secret) -> anyhow::Result<()
             (Role::User, Some(organization)) => println!(
                 "curl -s -H \"Authorization: Bearer $TOKEN\" '{api}/organizations/{organization}/activity-logs?page_size=25'"
             ),
-            _ => println!("curl -s -H \"Authorization: Bearer $TOKEN\" '{api}/activity-logs?outcome=denied'"),
+            _ => println!(
+                "curl -s -H \"Authorization: Bearer $TOKEN\" '{api}/activity-logs?outcome=denied'"
+            ),
         }
         println!();
     }

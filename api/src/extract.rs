@@ -28,16 +28,22 @@ pub(crate) fn app(request: &HttpRequest) -> &App {
 
 /// Where a request comes from, for the entries it leaves.
 pub(crate) fn context_of(request: &HttpRequest) -> Context {
-    let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent =
+        request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Context {
         ip_address: request.peer_addr().map(|address| address.ip().to_canonical().to_string()),
-        user_agent: user_agent.filter(|text| !text.is_empty()).map(|text| text.chars().take(2048).collect()),
+        user_agent: user_agent
+            .filter(|text| !text.is_empty())
+            .map(|text| text.chars().take(2048).collect()),
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()),
     }
 }
 
 /// A path parameter that is parsed into its type.
-fn path_parameter<T: std::str::FromStr<Err: ToString>>(request: &HttpRequest, name: &str) -> Result<T, ApiError> {
+fn path_parameter<T: std::str::FromStr<Err: ToString>>(
+    request: &HttpRequest,
+    name: &str,
+) -> Result<T, ApiError> {
     let text = request.match_info().get(name).unwrap_or_default();
     text.parse().map_err(|why: T::Err| {
         ApiError::with_errors(
@@ -127,7 +133,10 @@ extractor!(GlobalReader, async |request: HttpRequest| {
         return Ok(GlobalReader { caller, visibility });
     }
     record_denied(app(&request), &caller, context_of(&request), None, Look::of(&request)).await?;
-    Err(ApiError::new(ProblemCode::Forbidden, "Tokens of the role `service` record and read nothing."))
+    Err(ApiError::new(
+        ProblemCode::Forbidden,
+        "Tokens of the role `service` record and read nothing.",
+    ))
 });
 
 /// Somebody who may open the organization in the path. The attempt of anybody else is
@@ -151,7 +160,9 @@ extractor!(OrganizationReader, async |request: HttpRequest| {
         LogState::Live(name) => Some(name),
         LogState::Deleted if opens => return Err(ApiError::organization_deleted()),
         // An administrator may open every organization, so for them it must exist.
-        LogState::Absent if visibility == Visibility::Everything => return Err(ApiError::not_found()),
+        LogState::Absent if visibility == Visibility::Everything => {
+            return Err(ApiError::not_found());
+        }
         LogState::Absent if opens => {
             Some(caller.organization_name(&id).map_or_else(|| id.to_string(), str::to_owned))
         }

@@ -92,7 +92,11 @@ pub(crate) async fn import(path: &Path, store: &Store, catalog: Catalog) -> anyh
     Ok(report)
 }
 
-fn add(report: &mut Report, written: anyhow::Result<(Report, Vec<(u64, String)>)>, bar: &ProgressBar) -> anyhow::Result<()> {
+fn add(
+    report: &mut Report,
+    written: anyhow::Result<(Report, Vec<(u64, String)>)>,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
     let (part, bad) = written?;
     report.recorded += part.recorded;
     report.duplicates += part.duplicates;
@@ -110,7 +114,10 @@ fn say_bad(bar: &ProgressBar, line: u64, why: &str) {
 }
 
 /// Records a batch; entries that the log refuses are taken out, reported, and the rest goes on.
-async fn write(store: &Store, mut batch: Vec<(u64, NewEntry)>) -> anyhow::Result<(Report, Vec<(u64, String)>)> {
+async fn write(
+    store: &Store,
+    mut batch: Vec<(u64, NewEntry)>,
+) -> anyhow::Result<(Report, Vec<(u64, String)>)> {
     let mut bad = Vec::new();
     loop {
         let entries: Vec<NewEntry> = batch.iter().map(|(_, entry)| entry.clone()).collect();
@@ -132,8 +139,12 @@ async fn write(store: &Store, mut batch: Vec<(u64, NewEntry)>) -> anyhow::Result
             Err(RecordError::IdConflict(indexes)) => {
                 (indexes, "its id is taken by an entry with other content".to_owned())
             }
-            Err(RecordError::OrganizationDeleted(id, indexes)) => (indexes, format!("the organization {id} was deleted")),
-            Err(error) => return Err(error).context("recording; importing again goes on from here"),
+            Err(RecordError::OrganizationDeleted(id, indexes)) => {
+                (indexes, format!("the organization {id} was deleted"))
+            }
+            Err(error) => {
+                return Err(error).context("recording; importing again goes on from here");
+            }
         };
         for index in indexes.into_iter().rev() {
             let (line, _) = batch.remove(index);
@@ -145,7 +156,12 @@ async fn write(store: &Store, mut batch: Vec<(u64, NewEntry)>) -> anyhow::Result
     }
 }
 
-fn read_lines(path: &Path, bar: &ProgressBar, catalog: &Catalog, sender: &mpsc::Sender<Line>) -> anyhow::Result<()> {
+fn read_lines(
+    path: &Path,
+    bar: &ProgressBar,
+    catalog: &Catalog,
+    sender: &mpsc::Sender<Line>,
+) -> anyhow::Result<()> {
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
@@ -161,7 +177,10 @@ fn read_lines(path: &Path, bar: &ProgressBar, catalog: &Catalog, sender: &mpsc::
     for number in 1.. {
         line.clear();
         let limit = MAX_BODY_BYTES as u64 + 1;
-        let read = (&mut lines).take(limit).read_until(b'\n', &mut line).with_context(|| format!("reading line {number}"));
+        let read = (&mut lines)
+            .take(limit)
+            .read_until(b'\n', &mut line)
+            .with_context(|| format!("reading line {number}"));
         let end = match read {
             Ok(bytes) => bytes == 0,
             Err(error) => {
@@ -205,15 +224,19 @@ fn describe(rejection: Rejection) -> String {
     match rejection {
         Rejection::Malformed(why) => format!("is no JSON: {why}"),
         Rejection::Invalid(errors) => {
-            let words: Vec<String> =
-                errors.iter().map(|error| format!("{} {}", error.pointer, error.detail).trim().to_owned()).collect();
+            let words: Vec<String> = errors
+                .iter()
+                .map(|error| format!("{} {}", error.pointer, error.detail).trim().to_owned())
+                .collect();
             words.join("; ")
         }
     }
 }
 
 fn progress_bar(path: &Path) -> ProgressBar {
-    let style = |template: &str| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = |template: &str| {
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    };
     match std::fs::metadata(path) {
         Ok(file) if file.is_file() => ProgressBar::new(file.len())
             .with_style(style("{bar:40} {percent}% of {total_bytes}, {msg}, {eta} to go")),
@@ -229,7 +252,10 @@ pub(crate) async fn run(path: PathBuf, store: Store, catalog: Catalog) -> anyhow
     let report = import(&path, &store, catalog).await;
     store.close().await;
     let report = report?;
-    println!("{} recorded, {} there already, {} bad lines", report.recorded, report.duplicates, report.bad);
+    println!(
+        "{} recorded, {} there already, {} bad lines",
+        report.recorded, report.duplicates, report.bad
+    );
     if report.without_id > 0 {
         eprintln!(
             "{} entries had no id: the service made new ones, and importing the file again would repeat them.",

@@ -5,7 +5,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 mod demo;
-mod demo_data { pub(crate) struct DemoPerson { pub(crate) title: &'static str, pub(crate) claims: activity_logs_model::Claims } pub(crate) fn people() -> Vec<DemoPerson> { vec![] } pub(crate) fn entries(_: activity_logs_model::Timestamp) -> Vec<activity_logs_model::NewEntry> { vec![] } }
+mod demo_data;
 pub mod extract;
 mod import;
 pub mod openapi;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use activity_logs_model::{Action, OrganizationId, Outcome, Problem, ProblemCode, Timestamp, Type, UserId, WorkspaceId};
+use activity_logs_model::{
+    Action, OrganizationId, Outcome, Problem, ProblemCode, Timestamp, Type, UserId, WorkspaceId,
+};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
@@ -184,32 +186,32 @@ macro_rules! problems {
 
 problems!(
     /// Those of operations that any valid token may use.
-    SignedProblems: MissingToken InvalidToken MalformedParameters Internal
+    SignedProblems: MissingToken InvalidToken MalformedParameters InternalError
 );
 problems!(
     /// Those of the list of organizations.
     OrganizationProblems: MissingToken InvalidToken Forbidden MalformedParameters InvalidParameters
-        DatabaseUnavailable Internal
+        DatabaseUnavailable InternalError
 );
 problems!(
     /// Those of readings.
     ReadProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound OrganizationDeleted
-        InvalidParameters QueueFull DatabaseUnavailable ReadingNotRecorded Internal
+        InvalidParameters QueueFull DatabaseUnavailable ReadingNotRecorded InternalError
 );
 problems!(
     /// Those of recording.
     RecordProblems: MalformedJson MalformedParameters MissingToken InvalidToken Forbidden IdConflict
         OrganizationDeleted BodyTooLarge UnsupportedMediaType InvalidEntries QueueFull
-        DatabaseUnavailable Internal
+        DatabaseUnavailable InternalError
 );
 problems!(
     /// Those of the end of an organization.
     RemovalProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound
-        OrganizationDeleted InvalidParameters QueueFull DatabaseUnavailable ReadingNotRecorded Internal
+        OrganizationDeleted InvalidParameters QueueFull DatabaseUnavailable ReadingNotRecorded InternalError
 );
 problems!(
     /// Those of the readiness check.
-    HealthProblems: DatabaseUnavailable Internal
+    HealthProblems: DatabaseUnavailable InternalError
 );
 
 /// One response for each status, naming its codes: the table of [`ProblemCode`] as documentation.
@@ -219,9 +221,11 @@ fn problem_responses(codes: &[ProblemCode]) -> BTreeMap<String, RefOr<Response>>
         by_status.entry(code.status()).or_default().push(*code);
     }
     let response = |status: u16, codes: &[ProblemCode]| {
-        let words: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.title())).collect();
+        let words: Vec<String> =
+            codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.title())).collect();
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        let mut response = ResponseBuilder::new().description(words.join(". ")).content(PROBLEM_JSON, content);
+        let mut response =
+            ResponseBuilder::new().description(words.join(". ")).content(PROBLEM_JSON, content);
         let header = |text: &str| HeaderBuilder::new().description(Some(text)).build();
         if status == 401 {
             response = response.header("WWW-Authenticate", header("The challenge of RFC 6750"));

@@ -25,7 +25,11 @@ impl ApiError {
     }
 
     /// A problem with the fields that are wrong.
-    pub fn with_errors(code: ProblemCode, detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+    pub fn with_errors(
+        code: ProblemCode,
+        detail: impl Into<String>,
+        errors: Vec<FieldError>,
+    ) -> Self {
         Problem::with_errors(code, detail, errors).into()
     }
 
@@ -73,7 +77,7 @@ impl From<Error> for ApiError {
             }
             _ => {
                 tracing::error!(%error, "the database failed");
-                Self::new(ProblemCode::Internal, "The service failed; its log has the cause.")
+                Self::new(ProblemCode::InternalError, "The service failed; its log has the cause.")
             }
         }
     }
@@ -122,13 +126,17 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status_code());
         match self.0.code {
             ProblemCode::MissingToken => {
-                response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"activity-logs\""));
+                response
+                    .insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"activity-logs\""));
             }
             // RFC 6750, section 3; the detail is one of our own sentences, free of quotes.
             ProblemCode::InvalidToken => {
                 let challenge = format!(
                     "Bearer realm=\"activity-logs\", error=\"invalid_token\", error_description=\"{}\"",
-                    self.0.detail.replace(['"', '\\'], "'").replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?")
+                    self.0
+                        .detail
+                        .replace(['"', '\\'], "'")
+                        .replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?")
                 );
                 response.insert_header((header::WWW_AUTHENTICATE, challenge));
             }

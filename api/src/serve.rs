@@ -52,7 +52,9 @@ impl Service {
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
         // Before the store: what it counts must find the recorder.
         let metrics = telemetry::metrics();
-        let store = Store::open(&settings.database_url, settings.store).await.context("opening the database")?;
+        let store = Store::open(&settings.database_url, settings.store)
+            .await
+            .context("opening the database")?;
         let listener = TcpListener::bind(settings.listen)
             .with_context(|| format!("listening on {}", settings.listen))?;
         let address = listener.local_addr()?;
@@ -65,7 +67,9 @@ impl Service {
         let web_root = settings.web_root;
         let server = HttpServer::new(move || {
             let (app, web_root) = (app.clone(), web_root.clone());
-            ActixApp::new().wrap(from_fn(around)).configure(|config| configure(config, app, web_root))
+            ActixApp::new()
+                .wrap(from_fn(around))
+                .configure(|config| configure(config, app, web_root))
         })
         .workers(WORKERS)
         .shutdown_timeout(SHUTDOWN_SECONDS)

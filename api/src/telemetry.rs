@@ -1,5 +1,6 @@
 //! Structured logs and metrics. Neither holds tokens, names, values or filters.
 
+use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
 use clap::ValueEnum;
@@ -21,7 +22,10 @@ pub enum LogFormat {
 /// # Errors
 /// When the filter can't be read or logging was started before.
 pub fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(filter)?).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(filter)?)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Pretty => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

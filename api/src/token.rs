@@ -35,7 +35,11 @@ pub(crate) fn mint(
 ) -> anyhow::Result<String> {
     let iat = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let issued = Issued { claims, iss: issuer, aud: audience, iat, exp: iat + lifetime.as_secs() };
-    Ok(encode(&Header::new(Algorithm::HS256), &issued, &EncodingKey::from_secret(secret.as_bytes()))?)
+    Ok(encode(
+        &Header::new(Algorithm::HS256),
+        &issued,
+        &EncodingKey::from_secret(secret.as_bytes()),
+    )?)
 }
 
 /// `ID` or `ID=NAME`.
@@ -67,9 +71,12 @@ pub(crate) struct WorkspaceArgument {
 impl std::str::FromStr for WorkspaceArgument {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let (organization, workspace) = text.split_once('/').ok_or("must be ORGANIZATION/WORKSPACE")?;
+        let (organization, workspace) =
+            text.split_once('/').ok_or("must be ORGANIZATION/WORKSPACE")?;
         Ok(Self {
-            organization: organization.parse().map_err(|why| format!("the organization's id {why}"))?,
+            organization: organization
+                .parse()
+                .map_err(|why| format!("the organization's id {why}"))?,
             workspace: workspace.parse().map_err(|why| format!("the workspace's id {why}"))?,
         })
     }

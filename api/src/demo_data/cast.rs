@@ -31,10 +31,13 @@ pub(super) struct Part {
 /// Somebody who acts.
 #[derive(Debug)]
 pub(super) struct Actor {
+    /// Their id on the platform.
     pub(super) id: &'static str,
+    /// Their name.
     pub(super) name: &'static str,
-    /// Programs have none.
+    /// Their e-mail address; programs have none.
     pub(super) email: Option<&'static str>,
+    /// What they are where.
     pub(super) parts: &'static [Part],
 }
 
@@ -45,9 +48,8 @@ pub(super) struct Home {
     pub(super) id: &'static str,
     /// Its name when the data begins.
     pub(super) name: &'static str,
-    pub(super) tier: &'static str,
-    /// Where its people are, so that their working hours differ.
-    pub(super) utc_offset_hours: i64,
+    /// Where its people are, in hours, so that their working hours differ.
+    pub(super) utc_offset: i64,
     /// How long before the end it begins; less than [`SPAN_DAYS`] shows its founding.
     pub(super) days: i64,
     /// How often somebody sits down to work there.
@@ -70,27 +72,15 @@ impl Home {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a row of the table below")]
-const fn home(
-    id: &'static str,
-    name: &'static str,
-    tier: &'static str,
-    utc_offset_hours: i64,
-    days: i64,
-    sessions: usize,
-    workspaces: usize,
-    pays_by: &'static str,
-) -> Home {
-    Home { id, name, tier, utc_offset_hours, days, sessions, workspaces, pays_by }
-}
-
+/// The places. Their order decides which names their workspaces get.
+#[rustfmt::skip] // A table: one place a line.
 pub(super) static HOMES: [Home; 6] = [
-    home("acme", "Acme Robotics", "Standard", 1, SPAN_DAYS, 190, 4, "direct debit"),
-    home("umbrella", "Umbrella Analytics", "Standard", -5, SPAN_DAYS, 160, 4, "bank transfer"),
-    home("initech", "Initech", "Standard", 9, SPAN_DAYS, 115, 3, "card ending 4242"),
-    home("globex", "Globex", "Standard", 0, 34, 24, 0, "card ending 1881"),
-    home("lumon", "Lumon Biotech", "Standard", -8, 1, 1, 0, "direct debit"),
-    home(PLATFORM, "", "", 0, SPAN_DAYS, 75, 0, ""),
+    Home { id: "acme", name: "Acme Robotics", utc_offset: 1, days: SPAN_DAYS, sessions: 205, workspaces: 4, pays_by: "direct debit" },
+    Home { id: "umbrella", name: "Umbrella Analytics", utc_offset: -5, days: SPAN_DAYS, sessions: 175, workspaces: 4, pays_by: "bank transfer" },
+    Home { id: "initech", name: "Initech", utc_offset: 9, days: SPAN_DAYS, sessions: 125, workspaces: 3, pays_by: "card ending 4242" },
+    Home { id: "globex", name: "Globex", utc_offset: 0, days: 34, sessions: 26, workspaces: 0, pays_by: "card ending 1881" },
+    Home { id: "lumon", name: "Lumon Biotech", utc_offset: -8, days: 1, sessions: 1, workspaces: 0, pays_by: "direct debit" },
+    Home { id: PLATFORM, name: "", utc_offset: 0, days: SPAN_DAYS, sessions: 55, workspaces: 0, pays_by: "" },
 ];
 
 const fn part(place: &'static str, rank: Rank) -> Part {
@@ -133,7 +123,8 @@ const fn program(id: &'static str, name: &'static str, parts: &'static [Part]) -
 /// The platform's own hands, which no session belongs to.
 pub(super) static BILLING: Actor = program("svc-billing", "Billing", &[]);
 
-#[rustfmt::skip] // A table reads best with one person a line, as far as it goes.
+/// Everybody who acts, but for the billing.
+#[rustfmt::skip] // A table: one person a line, as far as it goes.
 pub(super) static CAST: [Actor; 25] = [
     actor("user-1", "Ada Abara", "ada@acme-robotics.example",
         &[part("acme", Rank::Manager), part("umbrella", Rank::Manager), LOOKS_AROUND]),

@@ -5,10 +5,13 @@
 //! is the value after of an earlier entry. What happens is drawn from one generator and when
 //! from another: the stories are the same whenever the demo starts.
 
+mod billing;
 mod cast;
+mod deeds;
 mod play;
 #[cfg(test)]
 mod tests;
+mod thing;
 mod things;
 
 use activity_logs_model::visibility::{GrantClaim, MembershipClaim};

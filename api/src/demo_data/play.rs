@@ -7,25 +7,29 @@ use activity_logs_model::{
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::cast::{Actor, BILLING, CAST, Home, PLATFORM, Part, Rank};
-use super::things::{
-    self, IN_ORGANIZATIONS, MOVES, Milestone, ON_THE_PLATFORM, PAGES, PLAIN_FIELDS, QUESTIONS,
-    RUNTIMES, Resource,
-};
+use super::billing::Bill;
+use super::cast::{Actor, CAST, Home, PLATFORM, Part, Rank};
+use super::deeds::{Deed, table};
+use super::thing::{Effect, Standing, Thing};
+use super::things::{self, IN_ORGANIZATIONS, Milestone, ON_THE_PLATFORM, Resource};
 use super::{cast_member, text};
 
+/// An hour, in seconds.
+pub(super) const HOUR: i64 = 3_600;
+/// A day, in seconds.
+pub(super) const DAY: i64 = 24 * HOUR;
+
 const SEED: u64 = 20_260_131;
-const HOUR: i64 = 3_600;
-const DAY: i64 = 24 * HOUR;
 /// How many of the deeds that are not allowed are tried nevertheless.
-const TRIED: f64 = 0.1;
+const TRIED: f64 = 0.06;
 const FAILING: f64 = 0.02;
 const LATE: f64 = 0.01;
 /// The last session starts this long ago, which leaves it time to end before now.
-const LAST_SESSION_SECONDS: i64 = 15 * 60;
+const LAST_SESSION: i64 = 15 * 60;
 
+#[rustfmt::skip] // One line each, as they come.
 const BROWSERS: [&str; 4] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15",
@@ -33,120 +37,43 @@ const BROWSERS: [&str; 4] = [
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
 ];
 
-/// A thing that is kept; its body has a `name`.
-#[derive(Clone)]
-struct Thing {
-    kind: &'static str,
-    /// Its number among all of its kind that ever were.
-    number: usize,
-    standing: Standing,
-    body: Value,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Standing {
-    Ordinary,
-    /// People's restrictions and grants point at it, so it stays.
-    Founding,
-    /// A story is told of it, which nobody else may disturb.
-    Starring,
-}
-
-impl Thing {
-    fn name(&self) -> &str {
-        self.body["name"].as_str().unwrap_or_default()
-    }
-
-    fn workspace(&self) -> Option<WorkspaceRef> {
-        (self.kind == "Workspace").then(|| WorkspaceRef {
-            id: text(&format!("ws-{}", self.number)),
-            name: self.name().to_owned(),
-        })
-    }
-
-    /// Sets the fields of `patch` and returns those that changed, before and after.
-    fn change(&mut self, patch: &Value) -> Option<(Value, Value)> {
-        let (mut old, mut new) = (Map::new(), Map::new());
-        for (field, value) in patch.as_object()? {
-            if self.body[field] != *value {
-                new.insert(field.clone(), value.clone());
-                old.insert(field.clone(), std::mem::replace(&mut self.body[field], value.clone()));
-            }
-        }
-        match new.keys().next() {
-            None => None,
-            Some(field) if new.len() == 1 && PLAIN_FIELDS.contains(&field.as_str()) => {
-                Some((old[field].clone(), new[field].clone()))
-            }
-            Some(_) => Some((old.into(), new.into())),
-        }
-    }
-}
-
-/// What is to be done: on a certain thing, or on any.
-struct Deed<'a> {
-    kind: &'static str,
-    action: &'static str,
-    name: Option<&'a str>,
-    patch: Option<&'a Value>,
-}
-
-/// What an entry says of a deed.
-struct Effect {
-    workspace: Option<WorkspaceRef>,
-    identifier: String,
-    old: Value,
-    new: Value,
-}
-
-impl Effect {
-    fn read(identifier: impl Into<String>) -> Self {
-        Effect {
-            workspace: None,
-            identifier: identifier.into(),
-            old: Value::Null,
-            new: Value::Null,
-        }
-    }
-
-    fn of(thing: &Thing, old: Value, new: Value) -> Self {
-        Effect { workspace: thing.workspace(), identifier: thing.name().to_owned(), old, new }
-    }
-}
-
 /// What is due at some time.
-enum Item<'a> {
+pub(super) enum Item<'a> {
+    /// Somebody sits down to work.
     Session,
+    /// A story goes on.
     Milestone(&'a Milestone),
-    /// The invoice of the month before is generated.
-    Invoice,
-    Payment(Outcome, &'static str, Value),
+    /// The month's invoice is seen to.
+    Bill(Bill),
 }
 
 /// One sitting of somebody.
-struct Sitting {
+pub(super) struct Sitting {
     actor: &'static Actor,
     context: Context,
 }
 
 /// One place, being played through.
 pub(super) struct Play<'a> {
-    home: &'a Home,
-    resources: &'a [Resource],
-    now: Timestamp,
-    things: Vec<Thing>,
-    /// How many of each kind there ever were.
-    counts: std::collections::BTreeMap<&'static str, usize>,
-    clock: Timestamp,
+    /// The place.
+    pub(super) home: &'a Home,
+    /// What there is, and what there was.
+    pub(super) things: Vec<Thing>,
+    /// When the data ends.
+    pub(super) now: Timestamp,
+    /// How far it has been played.
+    pub(super) clock: Timestamp,
+    /// What kinds of things there are.
+    pub(super) resources: &'a [Resource],
     /// Draws what happens.
-    deeds: StdRng,
-    /// Draws when and from where; apart, because it is asked more or less often depending on
-    /// the calendar.
+    pub(super) deeds: StdRng,
+    /// Draws when and from where; apart, because the calendar decides how often it is asked.
     circumstances: StdRng,
     arrivals: Vec<(Timestamp, NewEntry)>,
 }
 
 impl<'a> Play<'a> {
+    /// The place as it is when the data begins. `index` makes it differ from the others.
     pub(super) fn new(
         index: usize,
         home: &'a Home,
@@ -156,11 +83,10 @@ impl<'a> Play<'a> {
         let seed = SEED + 2 * index as u64;
         let mut play = Self {
             home,
-            resources,
-            now,
             things: Vec::new(),
-            counts: Default::default(),
+            now,
             clock: now.plus_seconds(-home.days * DAY),
+            resources,
             deeds: StdRng::seed_from_u64(seed),
             circumstances: StdRng::seed_from_u64(seed + 1),
             arrivals: Vec::new(),
@@ -174,52 +100,59 @@ impl<'a> Play<'a> {
     /// Puts in place what was there before the data begins. `offset` gives the organizations
     /// workspaces of different names under the same ids.
     fn furnish(&mut self, offset: usize) {
+        let on_platform = self.home.id == PLATFORM;
         for resource in self.resources {
-            let (first, many) = match (resource.kind, self.home.id) {
-                ("Organization" | "Users", _) => (0, 0),
-                ("Workspace", _) => (offset, self.home.workspaces),
-                ("Plans", PLATFORM) => (0, 3),
-                ("Plans", _) => (0, 0),
-                ("AdminAccounts", place) if place != PLATFORM => (0, 0),
-                _ => (offset % 2, 2),
+            let (first, count) = match resource.kind {
+                "Organization" | "Users" => continue,
+                "Plans" | "AdminAccounts" if !on_platform => continue,
+                "Workspace" => (offset, self.home.workspaces),
+                _ => (0, 2),
             };
-            for name in &resource.names[first..first + many] {
+            for name in resource.names.iter().skip(first).take(count) {
                 let thing = self.add(resource.kind, name, Standing::Founding);
                 if thing.kind == "Workspace" {
                     thing.body["status"] = json!("running");
                 }
             }
         }
-        if self.home.id != PLATFORM {
+        if !on_platform {
             self.add("AdminAccounts", self.home.name, Standing::Founding);
-            self.add("Organization", self.home.name, Standing::Founding).body["tier"] =
-                json!(self.home.tier);
-            for (actor, _) in self.members() {
-                let user = self.add("Users", actor.name, Standing::Founding);
-                user.body["email"] = json!(actor.email);
-                user.body["status"] = json!("active");
+            self.add("Organization", self.home.name, Standing::Founding);
+            for (actor, part) in self.members() {
+                self.admit(actor, part).body["status"] = json!("active");
             }
         }
     }
 
-    fn add(&mut self, kind: &'static str, name: &str, standing: Standing) -> &mut Thing {
-        let count = self.counts.entry(kind).or_default();
-        *count += 1;
-        let resource = self.resources.iter().find(|r| r.kind == kind).expect("a kind of the table");
-        let body = (resource.initial)(name, *count);
-        self.things.push(Thing { kind, number: *count, standing, body });
+    /// Adds a thing in its initial state.
+    pub(super) fn add(&mut self, kind: &'static str, name: &str, standing: Standing) -> &mut Thing {
+        let number = 1 + self.things.iter().filter(|thing| thing.kind == kind).count();
+        let body = (table(self.resources, kind).initial)(name, number);
+        self.things.push(Thing { kind, number, standing, body });
         self.things.last_mut().expect("was just pushed")
     }
 
-    fn parts(&self) -> impl Iterator<Item = (&'static Actor, &'static Part)> + use<> {
-        let place = self.home.id;
-        CAST.iter().filter_map(move |actor| {
-            Some((actor, actor.parts.iter().find(|part| part.place == place)?))
-        })
+    /// Adds somebody of the cast as a user, whom nobody may change: what they do shows their
+    /// rights, so these must stay what they are.
+    fn admit(&mut self, actor: &Actor, part: &Part) -> &mut Thing {
+        let user = self.add("Users", actor.name, Standing::Starring);
+        user.body["email"] = json!(actor.email);
+        user.body["role"] = json!(format!("{:?}", part.rank).to_lowercase());
+        if !part.only.is_empty() {
+            user.body["workspaces"] = json!(part.only);
+        }
+        user
     }
 
-    fn members(&self) -> impl Iterator<Item = (&'static Actor, &'static Part)> + use<> {
-        self.parts().filter(|(_, part)| matches!(part.rank, Rank::Member | Rank::Manager))
+    fn parts(&self) -> Vec<(&'static Actor, &'static Part)> {
+        let here = |part: &&Part| part.place == self.home.id;
+        CAST.iter().filter_map(|actor| Some((actor, actor.parts.iter().find(here)?))).collect()
+    }
+
+    fn members(&self) -> Vec<(&'static Actor, &'static Part)> {
+        let mut parts = self.parts();
+        parts.retain(|(_, part)| matches!(part.rank, Rank::Member | Rank::Manager));
+        parts
     }
 
     fn organization(&self) -> Option<OrganizationRef> {
@@ -235,7 +168,7 @@ impl<'a> Play<'a> {
             self.clock = starts[0];
             self.open();
         }
-        let mut agenda: Vec<(Timestamp, Item)> = self.bills();
+        let mut agenda = self.bills();
         for milestone in milestones.iter().filter(|m| m.place == self.home.id) {
             let at = starts[milestone.percent * starts.len() / 100];
             agenda.push((at, Item::Milestone(milestone)));
@@ -247,22 +180,21 @@ impl<'a> Play<'a> {
             match item {
                 Item::Session => self.session(),
                 Item::Milestone(milestone) => self.reach(milestone),
-                Item::Invoice => self.invoice(),
-                Item::Payment(outcome, action, new) => self.payment(outcome, action, new),
+                Item::Bill(bill) => self.settle(bill),
             }
         }
         self.arrivals
     }
 
     /// When people sit down to work: on working days and in the hours where they are, mostly.
-    /// The last one has only just started, so that the demo looks alive.
+    /// The last of them has only just begun, so that the demo looks alive.
     fn starts(&mut self) -> Vec<Timestamp> {
-        let end = self.now.plus_seconds(-LAST_SESSION_SECONDS);
-        let begin = self.now.plus_seconds(-self.home.days * DAY);
-        let mut starts = vec![end];
+        let begin = self.clock.as_micros();
+        let end = self.now.plus_seconds(-LAST_SESSION).as_micros();
+        let mut starts = vec![Timestamp::from_micros(end)];
         while starts.len() < self.home.sessions {
-            let at = self.circumstances.random_range(begin.as_micros()..end.as_micros());
-            let local = at / 1_000_000 + self.home.utc_offset_hours * HOUR;
+            let at = self.circumstances.random_range(begin..end);
+            let local = at.div_euclid(1_000_000) + self.home.utc_offset * HOUR;
             // 1970-01-01 was a Thursday, three days after a Monday.
             let weekend = (local.div_euclid(DAY) + 3).rem_euclid(7) >= 5;
             let busy = match local.rem_euclid(DAY) / HOUR {
@@ -278,52 +210,42 @@ impl<'a> Play<'a> {
         starts
     }
 
-    /// An organization comes to be: an administrator makes it and its first people.
+    /// An organization comes to be: an administrator makes it and its first users.
     fn open(&mut self) {
         let sitting = self.sit_down(cast_member("user-5"));
-        let name = self.home.name;
-        let body = self.add("Organization", name, Standing::Founding).body.clone();
-        self.write(
-            &sitting,
-            "Organization",
-            "Create",
-            Outcome::Success,
-            Effect { new: body, ..Effect::read(name) },
+        let organization = self.add("Organization", self.home.name, Standing::Founding).clone();
+        let mut made = vec![organization];
+        made.extend(
+            self.members().into_iter().map(|(actor, part)| self.admit(actor, part).clone()),
         );
-        for (actor, part) in self.members() {
-            let user = self.add("Users", actor.name, Standing::Founding);
-            user.body["email"] = json!(actor.email);
-            user.body["role"] =
-                json!(if part.rank == Rank::Manager { "manager" } else { "member" });
-            let effect = Effect { new: user.body.clone(), ..Effect::read(actor.name) };
-            self.write(&sitting, "Users", "Create", Outcome::Success, effect);
+        for thing in made {
+            let effect = Effect::of(&thing, Value::Null, thing.body.clone());
+            self.write(&sitting, (thing.kind, "Create"), Outcome::Success, effect);
         }
     }
 
     fn session(&mut self) {
-        let parts: Vec<_> = self.parts().collect();
+        let parts = self.parts();
         let (actor, part) = parts
             .choose_weighted(&mut self.deeds, |(_, part)| part.weight)
             .expect("everywhere is somebody");
         let sitting = self.sit_down(actor);
         let mut left = self.deeds.random_range(2..=7);
-        // A guest or a program finds little to do at times; nobody waits for that.
+        // Guests and programs find little to do at times, and then leave it at that.
         for _ in 0..200 {
-            if left == 0 {
-                break;
+            if left > 0 && self.try_something(&sitting, part) {
+                left -= 1;
             }
-            left -= usize::from(self.try_something(&sitting, part));
         }
     }
 
-    fn sit_down(&mut self, actor: &'static Actor) -> Sitting {
+    /// Starts a sitting of this person, at one of their devices.
+    pub(super) fn sit_down(&mut self, actor: &'static Actor) -> Sitting {
         let number = CAST.iter().position(|other| other.id == actor.id).unwrap_or(CAST.len());
         let host = 10 + number;
         let (address, agent) = match (actor.email, self.circumstances.random_range(0..10)) {
             (None, _) => (format!("198.51.100.{host}"), format!("{}/2.14.1", actor.id)),
-            (_, 0) => {
-                (format!("2001:db8:{host}::7"), "platform-cli/1.9.2 (linux; x86_64)".to_owned())
-            }
+            (_, 0) => (format!("2001:db8:{host}::7"), "platform-cli/1.9.2 (linux)".to_owned()),
             (_, 1..=2) => (format!("203.0.113.{host}"), BROWSERS[3].to_owned()),
             _ => (format!("192.0.2.{host}"), BROWSERS[number % 3].to_owned()),
         };
@@ -332,265 +254,75 @@ impl<'a> Play<'a> {
         Sitting { actor, context }
     }
 
+    /// Draws a deed; false where it can't be done, or this person would not try it.
     fn try_something(&mut self, sitting: &Sitting, part: &Part) -> bool {
         let habits: &[things::Habit] =
             if self.home.id == PLATFORM { &ON_THE_PLATFORM } else { &IN_ORGANIZATIONS };
         let choices: Vec<_> = habits
             .iter()
-            .flat_map(|(kind, needs, actions)| actions.iter().map(|(a, w)| (*kind, *needs, *a, *w)))
+            .flat_map(|(kind, needs, all)| {
+                all.iter().map(|(act, often)| (*kind, *act, *needs, *often))
+            })
             .collect();
-        let (kind, needs, action, _) = *choices
-            .choose_weighted(&mut self.deeds, |(_, needs, _, weight)| {
-                // Administrators visit an organization to administer.
-                let visits = part.rank == Rank::Administrator && *needs == Rank::Administrator;
-                if visits { weight * 6 } else { *weight }
+        let (kind, action, needs, _) = *choices
+            .choose_weighted(&mut self.deeds, |(.., needs, often)| {
+                // Administrators come to an organization to administer.
+                let visits = part.rank == Rank::Administrator && part.rank == *needs;
+                if visits { often * 6 } else { *often }
             })
             .expect("the weights are positive");
-        if part.rank == Rank::Machine
-            && (kind != "Workspace"
-                || !matches!(action, "Status" | "Deploy" | "Suspend" | "Resume"))
-        {
+        let tends =
+            kind == "Workspace" && matches!(action, "Status" | "Suspend" | "Resume" | "Deploy");
+        if part.rank == Rank::Machine && !tends {
             return false;
         }
-        let before = (self.things.clone(), self.counts.clone());
+        let before = self.things.clone();
         let Some(effect) = self.enact(&Deed { kind, action, name: None, patch: None }) else {
             return false;
         };
-        let allowed = permits(part, needs, effect.workspace.as_ref());
-        let outcome = if !allowed {
-            Outcome::Denied
-        } else if self.deeds.random_bool(FAILING) {
-            Outcome::Failure
-        } else {
-            Outcome::Success
-        };
-        let organization_exists = self.organization().is_some();
-        if outcome != Outcome::Success {
-            (self.things, self.counts) = before;
+        let refused = refusal(part, needs, effect.workspace.as_ref());
+        let failed = self.deeds.random_bool(FAILING);
+        if refused.is_none() && !failed {
+            self.write(sitting, (kind, action), Outcome::Success, effect);
+            return true;
         }
-        if !allowed && !self.deeds.random_bool(TRIED) {
-            return false;
+        self.things = before;
+        let (outcome, effect) = undone(effect, refused, (kind, action));
+        // Who only looks around on the platform doesn't even see what else there is to do.
+        let temptation = if self.home.id == PLATFORM { 0.0 } else { TRIED };
+        let tried = outcome == Outcome::Failure || self.deeds.random_bool(temptation);
+        if tried {
+            self.write(sitting, (kind, action), outcome, effect);
         }
-        debug_assert!(organization_exists || self.home.id == PLATFORM);
-        let effect = undone(effect, outcome, kind, action, needs);
-        self.write(sitting, kind, action, outcome, effect);
-        true
+        tried
     }
 
     fn reach(&mut self, milestone: &Milestone) {
         let sitting = self.sit_down(cast_member(milestone.actor));
         let &Milestone { kind, action, name, ref patch, .. } = milestone;
-        let organization = self.organization();
-        let effect = self
-            .enact(&Deed { kind, action, name: Some(name), patch: Some(patch) })
-            .expect("the stories are possible");
-        self.write_in(organization, &sitting, kind, action, Outcome::Success, effect);
+        let deed = Deed { kind, action, name: Some(name), patch: Some(patch) };
+        let effect = self.enact(&deed).expect("the stories are possible");
+        self.write(&sitting, (kind, action), Outcome::Success, effect);
     }
 
-    /// Does it, and says what an entry would say; `None` where there is nothing to do it to.
-    fn enact(&mut self, deed: &Deed) -> Option<Effect> {
-        match deed.action {
-            "FetchAll" => {
-                let asked: &[&str] = if deed.kind == "ActivityLogs" { &QUESTIONS } else { &PAGES };
-                return Some(Effect::read(*asked.choose(&mut self.deeds)?));
-            }
-            "Fetch" if deed.kind == "ActivityLogs" => {
-                let millis = u64::try_from(self.clock.as_micros() / 1_000).unwrap_or_default();
-                let id = uuid::Builder::from_unix_timestamp_millis(millis, &self.deeds.random())
-                    .into_uuid();
-                return Some(Effect::read(id.to_string()));
-            }
-            "Fetch" if deed.kind == "Invoices" => return Some(Effect::read(self.invoice_number())),
-            "Create" => return self.create(deed),
-            _ => {}
-        }
-        let index = self.pick(deed)?;
-        let thing = &mut self.things[index];
-        match deed.action {
-            "Fetch" | "Status" => Some(Effect::of(thing, Value::Null, Value::Null)),
-            "Download" => {
-                let file =
-                    ["results.parquet", "logs.tar.gz", "notebook.ipynb"].choose(&mut self.deeds)?;
-                let read = Effect::of(thing, Value::Null, Value::Null);
-                Some(Effect { identifier: format!("{}/{file}", thing.name()), ..read })
-            }
-            "Update" => {
-                let resource = self.resources.iter().find(|r| r.kind == deed.kind)?;
-                let patch = deed.patch.or_else(|| resource.changes.choose(&mut self.deeds))?;
-                let before = Effect::of(thing, Value::Null, Value::Null);
-                let (old, new) = thing.change(patch)?;
-                Some(Effect { old, new, ..before })
-            }
-            "Upgrade" => {
-                let current = RUNTIMES.iter().position(|r| thing.body["runtime"] == *r)?;
-                let (old, new) = thing.change(&json!({"runtime": RUNTIMES.get(current + 1)?}))?;
-                Some(Effect::of(thing, old, new))
-            }
-            "Delete" | "Terminate" => {
-                let thing = self.things.remove(index);
-                let new =
-                    if self.deeds.random_bool(0.5) { Value::Null } else { json!("confirmed") };
-                Some(Effect::of(&thing, thing.body.clone(), new))
-            }
-            "Response" => {
-                let accepted = deed.name.is_some() || self.deeds.random_bool(0.8);
-                let answer = if accepted { "accepted" } else { "declined" };
-                let effect = Effect::of(thing, json!("pending"), json!(answer));
-                Some(Effect { identifier: format!("Invitation to {}", thing.name()), ..effect })
-            }
-            action => {
-                let (.., status) = MOVES.iter().find(|(name, ..)| *name == action)?;
-                let old = std::mem::replace(&mut thing.body["status"], json!(status));
-                let new = match action {
-                    "Deploy" => {
-                        json!({"status": status, "runtime": thing.body["runtime"], "size": thing.body["size"]})
-                    }
-                    _ => json!(status),
-                };
-                let old = if action == "Deploy" { json!({"status": old}) } else { old };
-                Some(Effect::of(thing, old, new))
-            }
-        }
-    }
-
-    fn create(&mut self, deed: &Deed) -> Option<Effect> {
-        let taken =
-            |name: &str| self.things.iter().any(|t| t.kind == deed.kind && t.name() == name);
-        let resource = self.resources.iter().find(|r| r.kind == deed.kind)?;
-        let free: Vec<_> = resource.names.iter().copied().filter(|name| !taken(name)).collect();
-        let (name, standing) = match deed.name {
-            Some(name) => (name, Standing::Starring),
-            None => (*free.choose(&mut self.deeds)?, Standing::Ordinary),
-        };
-        let thing = self.add(deed.kind, name, standing);
-        if let Some(patch) = deed.patch {
-            thing.change(patch);
-        }
-        Some(Effect::of(thing, Value::Null, thing.body.clone()))
-    }
-
-    fn pick(&mut self, deed: &Deed) -> Option<usize> {
-        // An invitation is one to a workspace.
-        let kind = if deed.kind == "Invitations" { "Workspace" } else { deed.kind };
-        let reads = matches!(deed.action, "Fetch" | "Status" | "Download" | "Response");
-        let from =
-            MOVES.iter().find(|(action, ..)| *action == deed.action).map(|(_, from, _)| from);
-        let fits = |thing: &Thing| {
-            let status = thing.body["status"].as_str().unwrap_or_default();
-            thing.kind == kind
-                && from.is_none_or(|from| from.contains(&status))
-                && match (deed.name, deed.action) {
-                    (Some(name), _) => thing.name() == name,
-                    (None, "Delete" | "Terminate") => thing.standing == Standing::Ordinary,
-                    (None, _) => reads || thing.standing != Standing::Starring,
-                }
-        };
-        let fitting: Vec<usize> =
-            (0..self.things.len()).filter(|i| fits(&self.things[*i])).collect();
-        fitting.choose(&mut self.deeds).copied()
-    }
-
-    /// The invoices and payments on the first of each month.
-    fn bills(&self) -> Vec<(Timestamp, Item<'a>)> {
-        let mut bills = Vec::new();
-        if self.home.id == PLATFORM {
-            return bills;
-        }
-        let today = self.now.as_micros() / 1_000_000 / DAY;
-        let midnights = (today - self.home.days + 1..=today)
-            .map(|day| Timestamp::EPOCH.plus_seconds(day * DAY));
-        for midnight in midnights.filter(|midnight| midnight.to_string()[..10].ends_with("-01")) {
-            let method = self.home.pays_by;
-            let pending = json!({"status": "pending", "method": method});
-            let mut due = |hours, item| bills.push((midnight.plus_seconds(hours * HOUR), item));
-            due(2, Item::Invoice);
-            due(3, Item::Payment(Outcome::Success, "Create", pending));
-            if method.starts_with("card") {
-                let declined = json!({"error": things::mishap("Payments", "Update")});
-                due(30, Item::Payment(Outcome::Failure, "Update", declined));
-            }
-            due(75, Item::Payment(Outcome::Success, "Update", json!("settled")));
-        }
-        // What is still ahead, or was before the organization, stays away.
-        bills.retain(|(at, _)| (self.clock..self.now.plus_seconds(-HOUR)).contains(at));
-        bills
-    }
-
-    fn invoice_number(&self) -> String {
-        let month = &self.clock.to_string()[..7];
-        format!("INV-{month}-{}", self.home.id.to_uppercase())
-    }
-
-    /// What the workspaces of today cost in a month, in cents, with the tax.
-    fn invoice_lines(&self) -> (Vec<Value>, u64, u64) {
-        let (mut lines, mut subtotal) = (Vec::new(), 0);
-        for thing in self.things.iter().filter(|thing| thing.kind == "Workspace") {
-            let hours = 720 * thing.body["size"].as_u64().unwrap_or(1);
-            let cents = if thing.body["gpu"].is_null() { 18 } else { 240 };
-            subtotal += hours * cents;
-            lines.push(json!({"item": thing.name(), "node_hours": hours,
-                "unit_price": euros(cents), "amount": euros(hours * cents)}));
-        }
-        (lines, subtotal, subtotal * 19 / 100)
-    }
-
-    fn invoice(&mut self) {
-        let (lines, subtotal, tax) = self.invoice_lines();
-        let number = self.invoice_number();
-        let new = json!({"number": number, "currency": "EUR", "lines": lines, "due_days": 14,
-            "subtotal": euros(subtotal), "tax": euros(tax), "total": euros(subtotal + tax)});
-        let sitting = self.sit_down(&BILLING);
-        let effect = Effect { new, ..Effect::read(number) };
-        self.write(&sitting, "Invoices", "Create", Outcome::Success, effect);
-    }
-
-    fn payment(&mut self, outcome: Outcome, action: &'static str, mut new: Value) {
-        let number = self.invoice_number();
-        let old = if action == "Create" { Value::Null } else { json!("pending") };
-        if action == "Create" {
-            let (_, subtotal, tax) = self.invoice_lines();
-            new["invoice"] = json!(number);
-            new["amount"] = json!({"currency": "EUR", "value": euros(subtotal + tax)});
-        }
-        let sitting = self.sit_down(&BILLING);
-        let effect = Effect { old, new, ..Effect::read(format!("Payment of {number}")) };
-        self.write(&sitting, "Payments", action, outcome, effect);
-    }
-
-    fn write(
+    /// Makes the entry, a little after the one before it.
+    pub(super) fn write(
         &mut self,
         sitting: &Sitting,
-        kind: &str,
-        action: &str,
-        outcome: Outcome,
-        effect: Effect,
-    ) {
-        self.write_in(self.organization(), sitting, kind, action, outcome, effect);
-    }
-
-    /// Writes the entry under the name that the organization had before it.
-    fn write_in(
-        &mut self,
-        organization: Option<OrganizationRef>,
-        sitting: &Sitting,
-        kind: &str,
-        action: &str,
+        (kind, action): (&str, &str),
         outcome: Outcome,
         effect: Effect,
     ) {
         let pause = self.circumstances.random_range(3_000_000..70_000_000);
-        let at = Timestamp::from_micros(self.clock.as_micros() + pause).min(self.now);
-        self.clock = at;
-        let delay = if self.circumstances.random_bool(LATE) {
-            self.circumstances.random_range(HOUR..2 * DAY)
-        } else {
-            0
-        };
+        self.clock = Timestamp::from_micros(self.clock.as_micros() + pause).min(self.now);
+        let late = self.circumstances.random_bool(LATE);
+        let delay = if late { self.circumstances.random_range(HOUR..2 * DAY) } else { 0 };
         let request = self.circumstances.random::<u32>();
         let actor = sitting.actor;
+        let stored = |value| JsonText::from_value(value).expect("sample values are small");
         let entry = NewEntry {
             id: None,
-            occurred_at: Some(at),
+            occurred_at: Some(self.clock),
             kind: text(kind),
             action: text(action),
             outcome,
@@ -599,7 +331,7 @@ impl<'a> Play<'a> {
                 name: actor.name.to_owned(),
                 email: actor.email.map(str::to_owned),
             },
-            organization,
+            organization: self.organization(),
             workspace: effect.workspace,
             identifier: effect.identifier,
             old_value: stored(&effect.old),
@@ -609,42 +341,44 @@ impl<'a> Play<'a> {
                 ..sitting.context.clone()
             },
         };
-        self.arrivals.push((at.plus_seconds(delay), entry));
+        self.arrivals.push((self.clock.plus_seconds(delay), entry));
     }
 }
 
-fn permits(part: &Part, needs: Rank, workspace: Option<&WorkspaceRef>) -> bool {
-    let reaches = |nowhere| workspace.map_or(nowhere, |w| part.only.contains(&w.id.as_str()));
-    match part.rank {
-        Rank::Machine => true,
-        Rank::Guest => needs <= Rank::Member && reaches(false),
-        rank => rank >= needs && (part.only.is_empty() || reaches(true)),
+/// Why somebody may not do what needs this rank there.
+fn refusal(part: &Part, needs: Rank, workspace: Option<&WorkspaceRef>) -> Option<String> {
+    let reaches = |id: &WorkspaceRef| part.only.contains(&id.id.as_str());
+    let (ranks, reaches) = match part.rank {
+        Rank::Machine => (true, true),
+        Rank::Guest => (needs <= Rank::Member, workspace.is_some_and(reaches)),
+        rank => (rank >= needs, part.only.is_empty() || workspace.is_none_or(reaches)),
+    };
+    match (ranks, reaches) {
+        (true, true) => None,
+        (false, _) => Some(format!("only for {needs:?}s").to_lowercase()),
+        (true, false) => Some("is limited to other workspaces".to_owned()),
     }
 }
 
-/// What is left to say of a deed that did not come about.
-fn undone(effect: Effect, outcome: Outcome, kind: &str, action: &str, needs: Rank) -> Effect {
-    let read = matches!(action, "Fetch" | "FetchAll" | "Status" | "Download");
-    match outcome {
-        Outcome::Success => effect,
-        Outcome::Denied if read => effect,
-        Outcome::Denied => {
-            let reason = format!("needs the right of a {needs:?} here").to_lowercase();
-            Effect { old: Value::Null, new: json!({"denied": reason}), ..effect }
+/// What is left to say of a deed that was refused or else went wrong.
+fn undone(
+    effect: Effect,
+    refused: Option<String>,
+    (kind, action): (&str, &str),
+) -> (Outcome, Effect) {
+    let reads = matches!(action, "Fetch" | "FetchAll" | "Status" | "Download");
+    match refused {
+        Some(_) if reads => (Outcome::Denied, effect),
+        Some(why) => {
+            (Outcome::Denied, Effect { old: Value::Null, new: json!({"denied": why}), ..effect })
         }
-        Outcome::Failure if read => {
-            Effect { identifier: format!("{} (timed out after 30 s)", effect.identifier), ..effect }
+        None if reads => {
+            let identifier = format!("{} (timed out after 30 s)", effect.identifier);
+            (Outcome::Failure, Effect { identifier, ..effect })
         }
-        Outcome::Failure => {
-            Effect { new: json!({"error": things::mishap(kind, action)}), ..effect }
+        None => {
+            let new = json!({"error": things::mishap(kind, action)});
+            (Outcome::Failure, Effect { new, ..effect })
         }
     }
-}
-
-fn euros(cents: u64) -> f64 {
-    cents as f64 / 100.0
-}
-
-fn stored(value: &Value) -> Option<JsonText> {
-    JsonText::from_value(value).expect("sample values are small")
 }

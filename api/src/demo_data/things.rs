@@ -6,13 +6,14 @@ use super::cast::{PLATFORM, Rank};
 
 /// A kind of thing that is kept, as the sample data knows it.
 pub(super) struct Resource {
+    /// Its type in the catalog.
     pub(super) kind: &'static str,
     /// The names that new ones get.
-    pub(super) names: &'static [&'static str],
+    pub(super) names: Vec<&'static str>,
     /// The whole initial state of the one with this name and number.
     pub(super) initial: fn(&str, usize) -> Value,
-    /// What may change: objects of fields and the values that they get.
-    pub(super) changes: Vec<Value>,
+    /// What may change: an array of objects of fields and the values that they get.
+    pub(super) changes: Value,
 }
 
 /// The fields whose change is simple enough to be shown as before and after alone.
@@ -26,6 +27,7 @@ pub(super) const MOVES: [(&str, &[&str], &str); 3] = [
 ];
 
 const REGIONS: [&str; 3] = ["eu-central-1", "us-east-1", "ap-northeast-1"];
+/// What workspaces run on; each can be upgraded to the next.
 pub(super) const RUNTIMES: [&str; 3] = ["2025.10", "2026.1", "2026.2"];
 
 /// What people ask the log for.
@@ -40,9 +42,9 @@ pub(super) const QUESTIONS: [&str; 8] = [
     "page 1 of 2, user_id=user-2&page_size=100",
 ];
 
-/// The parts of other listings that people look at.
-pub(super) const PAGES: [&str; 4] =
-    ["page 1 of 1", "page 1 of 3", "page 2 of 3", "page 1 of 2, sort=name"];
+/// What people ask other listings for.
+pub(super) const PAGES: [&str; 3] =
+    ["page 1 of 1", "page 1 of 1, sort=name", "page 1 of 1, sort=-created"];
 
 fn email(name: &str, number: usize) -> String {
     let words =
@@ -50,249 +52,74 @@ fn email(name: &str, number: usize) -> String {
     format!("{}.{number}@mail.example", words.collect::<Vec<_>>().join("."))
 }
 
+/// All kinds of things that are kept.
+#[rustfmt::skip] // Values are easier to compare with each other on few lines.
 pub(super) fn resources() -> Vec<Resource> {
-    vec![
-        Resource {
-            kind: "Organization",
-            names: &[],
-            initial: |name, _| {
-                json!({"name": name, "tier": "Standard", "seats": 10,
-                    "credits": {"monthly": 500, "rollover": false},
-                    "settings": {"two_factor": "optional", "session_hours": 12}})
-            },
-            changes: vec![
-                json!({"credits": {"monthly": 750, "rollover": false}}),
-                json!({"credits": {"monthly": 2000, "rollover": true}, "seats": 40}),
-                json!({"credits": {"monthly": 1200, "rollover": true}}),
-                json!({"settings": {"two_factor": "required", "session_hours": 8}}),
-                json!({"settings": {"two_factor": "required", "session_hours": 12}, "seats": 25}),
-            ],
-        },
-        Resource {
-            kind: "Workspace",
-            names: &[
-                "Research cluster",
-                "Nightly training",
-                "Billing export",
-                "Simulation farm",
-                "Customer dashboards",
-                "Fraud detection",
-                "Data lake import",
-                "Speech recognition",
-                "Quarterly forecasts",
-                "Route planning",
-                "Label quality",
-                "Recommendation tests",
-                "Telemetry archive",
-                "Hackathon sandbox",
-                "Käufer-Analyse",
-                "需要予測",
-            ],
-            initial: |name, number| {
-                json!({"name": name, "status": "created", "size": 2, "gpu": null,
-                    "region": REGIONS[number % 3],
-                    "runtime": RUNTIMES[0], "autoscaling": {"enabled": false}})
-            },
-            changes: vec![
-                json!({"size": 2}),
-                json!({"size": 4}),
-                json!({"size": 8}),
-                json!({"gpu": "A100 40GB", "size": 4}),
-                json!({"gpu": "H100 80GB"}),
-                json!({"gpu": null, "size": 2, "autoscaling": {"enabled": false}}),
-                json!({"autoscaling": {"enabled": true, "min": 1, "max": 8}}),
-                json!({"autoscaling": {"enabled": true, "min": 2, "max": 16}, "gpu": "L4 24GB"}),
-            ],
-        },
-        Resource {
-            kind: "Users",
-            names: &[
-                "Amara Okafor",
-                "Björn Lindqvist",
-                "Carlos Ibáñez",
-                "Dana Whitfield",
-                "Émilie Laurent",
-                "Farid Haddad",
-                "Gita Menon",
-                "Hugo Almeida",
-                "Ivana Kovač",
-                "Jonas Fischer",
-                "Keiko Mori",
-                "Leila Benali",
-                "Marta Nowak",
-                "Tomás Ó Briain",
-            ],
-            initial: |name, number| {
-                json!({"name": name, "email": email(name, number), "role": "member",
-                    "status": "invited", "workspaces": null})
-            },
-            changes: vec![
-                json!({"role": "manager"}),
-                json!({"role": "member"}),
-                json!({"role": "viewer", "workspaces": ["ws-1"]}),
-                json!({"status": "active"}),
-                json!({"workspaces": ["ws-1", "ws-2"]}),
-                json!({"workspaces": null, "role": "member", "status": "active"}),
-            ],
-        },
-        Resource {
-            kind: "Plans",
-            names: &[
-                "Standard",
-                "Premium",
-                "Enterprise",
-                "Research grant",
-                "Start-up",
-                "Education",
-            ],
-            initial: |name, number| {
-                json!({"name": name, "currency": "EUR", "price_per_seat": 19 + 10 * number,
-                    "limits": {"workspaces": 5 * (number + 1), "seats": 25 * (number + 1)},
-                    "support": "business hours"})
-            },
-            changes: vec![
-                json!({"price_per_seat": 29}),
-                json!({"price_per_seat": 49, "support": "around the clock"}),
-                json!({"limits": {"workspaces": 50, "seats": 250}}),
-                json!({"status": "retired"}),
-            ],
-        },
-        Resource {
-            kind: "Subscriptions",
-            names: &[
-                "Support Plus",
-                "Object storage 5 TB",
-                "GPU reservation",
-                "Single sign-on",
-                "Private network",
-            ],
-            initial: |name, number| {
-                json!({"name": name, "quantity": number + 1, "billing": "monthly",
-                    "price": 49.5, "status": "active"})
-            },
-            changes: vec![
-                json!({"quantity": 10}),
-                json!({"quantity": 4, "price": 45.0}),
-                json!({"billing": "yearly", "price": 41.25}),
-                json!({"billing": "monthly", "price": 49.5}),
-                json!({"status": "ends with the period"}),
-            ],
-        },
-        Resource {
-            kind: "AdminUpdates",
-            names: &[
-                "Release 2026.2",
-                "Release 2026.2.1",
-                "Release 2026.3",
-                "Database maintenance",
-                "Rate limits",
-                "Sign-in providers",
-            ],
-            initial: |name, number| {
-                json!({"name": name, "channel": "beta", "status": "scheduled",
-                    "window": {"hours": 1 + number % 4, "days": ["Saturday"]},
-                    "notes": format!("{name}\n\n- Workspaces resume twice as fast\n\
-                        - Invoices list every workspace\n- Fixes {} smaller defects\n\n\
-                        No downtime is expected.", 3 + number)})
-            },
-            changes: vec![
-                json!({"status": "rolled out"}),
-                json!({"channel": "stable", "status": "scheduled"}),
-                json!({"window": {"hours": 6, "days": ["Saturday", "Sunday"]}}),
-                json!({"status": "rolled back",
-                    "notes": "Rolled back.\n\nThe new scheduler lost its leases under load.\n\
-                        Workspaces were not affected."}),
-            ],
-        },
-        Resource {
-            kind: "AdminUsers",
-            names: &[
-                "Priya Raman",
-                "Stefan Brandt",
-                "Thandi Nkosi",
-                "Yusuf Demir",
-                "On-call account",
-                "Audit account",
-            ],
-            initial: |name, number| {
-                json!({"name": name, "email": email(name, number), "roles": ["Support engineer"],
-                    "two_factor": true, "status": "active"})
-            },
-            changes: vec![
-                json!({"roles": ["Support engineer", "Auditor"]}),
-                json!({"roles": ["Release manager"]}),
-                json!({"status": "locked"}),
-                json!({"status": "active"}),
-                json!({"two_factor": false}),
-            ],
-        },
-        Resource {
-            kind: "AdminRoles",
-            names: &[
-                "Auditor",
-                "Billing manager",
-                "Support engineer",
-                "Release manager",
-                "Data steward",
-            ],
-            initial: |name, _| {
-                json!({"name": name, "description": format!("{name}, reading only"),
-                    "permissions": ["accounts.read", "users.read"], "session_hours": 12})
-            },
-            changes: vec![
-                json!({"description": "May answer for the platform in reviews"}),
-                json!({"session_hours": 4}),
-                json!({"session_hours": 8, "permissions": ["accounts.read", "logs.read", "users.read"]}),
-            ],
-        },
-        Resource {
-            kind: "AdminRolePermissions",
-            names: &[
-                "Auditor on logs",
-                "Billing manager on invoices",
-                "Support engineer on workspaces",
-                "Release manager on updates",
-                "Data steward on exports",
-            ],
-            initial: |name, _| json!({"name": name, "permissions": ["read"], "scope": "all"}),
-            changes: vec![
-                json!({"permissions": ["export", "read"]}),
-                json!({"permissions": ["read", "update"]}),
-                json!({"permissions": ["create", "read", "update"], "scope": "own region"}),
-                json!({"permissions": ["read"], "scope": "all"}),
-            ],
-        },
-        Resource {
-            kind: "AdminAccounts",
-            names: &[
-                "Hooli trial",
-                "Vandelay Imports",
-                "Wayne sandbox",
-                "Cyberdyne pilot",
-                "Soylent evaluation",
-                "Tyrell demonstration",
-            ],
-            initial: |name, number| {
-                json!({"name": name, "status": "active", "credit_limit": 1000 * (number + 1),
-                    "payment_days": 30, "contact": "accounts@platform.example"})
-            },
-            changes: vec![
-                json!({"status": "overdue"}),
-                json!({"status": "active"}),
-                json!({"payment_days": 14}),
-                json!({"status": "active", "credit_limit": 25000}),
-            ],
-        },
-    ]
+    type Row = (&'static str, &'static str, fn(&str, usize) -> Value, Value);
+    let rows: [Row; 10] = [
+        ("Organization", "",
+            |name, _| json!({"name": name, "tier": "Standard", "seats": 10, "credits": {"monthly": 500, "rollover": false},
+                "settings": {"two_factor": "optional", "session_hours": 12}}),
+            json!([{"credits": {"monthly": 750, "rollover": false}}, {"credits": {"monthly": 2000, "rollover": true}, "seats": 40},
+                {"credits": {"monthly": 1200, "rollover": true}}, {"settings": {"two_factor": "required", "session_hours": 8}},
+                {"settings": {"two_factor": "required", "session_hours": 12}, "seats": 25}])),
+        ("Workspace", "Research cluster, Nightly training, Billing export, Simulation farm, Customer dashboards, Fraud detection, \
+            Data lake import, Speech recognition, Quarterly forecasts, Route planning, Label quality, Recommendation tests, \
+            Telemetry archive, Hackathon sandbox, Käufer-Analyse, 需要予測",
+            |name, number| json!({"name": name, "status": "created", "size": 2, "gpu": null, "region": REGIONS[number % 3],
+                "runtime": RUNTIMES[0], "autoscaling": {"enabled": false}}),
+            json!([{"size": 2}, {"size": 4}, {"size": 8}, {"gpu": "A100 40GB", "size": 4}, {"gpu": "H100 80GB"},
+                {"gpu": null, "size": 2, "autoscaling": {"enabled": false}}, {"autoscaling": {"enabled": true, "min": 1, "max": 8}},
+                {"autoscaling": {"enabled": true, "min": 2, "max": 16}, "gpu": "L4 24GB"}])),
+        ("Users", "Amara Okafor, Björn Lindqvist, Carlos Ibáñez, Dana Whitfield, Émilie Laurent, Farid Haddad, Gita Menon, \
+            Hugo Almeida, Ivana Kovač, Jonas Fischer, Keiko Mori, Leila Benali, Marta Nowak, Tomás Ó Briain",
+            |name, number| json!({"name": name, "email": email(name, number), "role": "member", "status": "invited", "workspaces": null}),
+            json!([{"role": "manager"}, {"role": "member"}, {"role": "viewer", "workspaces": ["ws-1"]}, {"status": "active"},
+                {"workspaces": ["ws-1", "ws-2"]}, {"workspaces": null, "role": "member", "status": "active"}])),
+        ("Plans", "Standard, Premium, Enterprise, Research grant, Start-up, Education",
+            |name, number| json!({"name": name, "currency": "EUR", "price_per_seat": 9 + 10 * number, "support": "business hours",
+                "limits": {"workspaces": 5 * number, "seats": 25 * number}}),
+            json!([{"price_per_seat": 29}, {"price_per_seat": 49, "support": "around the clock"}, {"price_per_seat": 35},
+                {"limits": {"workspaces": 50, "seats": 250}}, {"limits": {"workspaces": 20, "seats": 100}, "support": "business hours"}])),
+        ("Subscriptions", "Support Plus, Object storage 5 TB, GPU reservation, Single sign-on, Private network",
+            |name, number| json!({"name": name, "quantity": number, "billing": "monthly", "price": 49.5, "status": "active"}),
+            json!([{"quantity": 10}, {"quantity": 4, "price": 45.0}, {"billing": "yearly", "price": 41.25},
+                {"billing": "monthly", "price": 49.5}, {"status": "ends with the period"}])),
+        ("AdminUpdates", "Release 2026.2, Release 2026.2.1, Release 2026.3, Database maintenance, Rate limits, Sign-in providers",
+            |name, number| json!({"name": name, "channel": "beta", "status": "scheduled", "window": {"hours": number, "days": ["Saturday"]},
+                "notes": format!("{name}\n\n- Workspaces resume twice as fast\n- Invoices list every workspace\n\
+                    - Fixes {} smaller defects\n\nNo downtime is expected.", 3 + number)}),
+            json!([{"status": "rolled out"}, {"channel": "stable", "status": "scheduled"}, {"window": {"hours": 6, "days": ["Saturday", "Sunday"]}},
+                {"status": "rolled back", "notes": "Rolled back.\n\nThe new scheduler lost its leases under load.\nNo workspace was affected."}])),
+        ("AdminUsers", "Priya Raman, Stefan Brandt, Thandi Nkosi, Yusuf Demir, On-call account, Audit account",
+            |name, number| json!({"name": name, "email": email(name, number), "roles": ["Support engineer"], "two_factor": true, "status": "active"}),
+            json!([{"roles": ["Auditor", "Support engineer"]}, {"roles": ["Release manager"]}, {"status": "locked"}, {"status": "active"},
+                {"two_factor": false}, {"two_factor": true, "status": "active"}])),
+        ("AdminRoles", "Auditor, Billing manager, Support engineer, Release manager, Data steward",
+            |name, _| json!({"name": name, "description": format!("{name}, reading only"), "session_hours": 12,
+                "permissions": ["accounts.read", "users.read"]}),
+            json!([{"description": "May answer for the platform in reviews"}, {"session_hours": 4}, {"session_hours": 12},
+                {"session_hours": 8, "permissions": ["accounts.read", "logs.read", "users.read"]}])),
+        ("AdminRolePermissions", "Auditor on logs, Billing manager on invoices, Support engineer on workspaces, \
+            Release manager on updates, Data steward on exports",
+            |name, _| json!({"name": name, "permissions": ["read"], "scope": "all"}),
+            json!([{"permissions": ["export", "read"]}, {"permissions": ["read", "update"]}, {"permissions": ["read"], "scope": "all"},
+                {"permissions": ["create", "read", "update"], "scope": "own region"}])),
+        ("AdminAccounts", "Hooli trial, Vandelay Imports, Wayne sandbox, Cyberdyne pilot, Soylent evaluation, Tyrell demonstration",
+            |name, number| json!({"name": name, "status": "active", "credit_limit": 1000 * number, "payment_days": 30}),
+            json!([{"status": "overdue"}, {"status": "active"}, {"payment_days": 14}, {"payment_days": 30, "credit_limit": 8000},
+                {"status": "active", "credit_limit": 25000}])),
+    ];
+    rows.map(|(kind, names, initial, changes)| Resource { kind, names: names.split(", ").collect(), initial, changes }).into()
 }
 
-/// How often things are done to a kind of thing, and who may: weights out of nothing, only
-/// their proportions count.
+/// What is done to a kind of thing, who may, and how often compared with everything else.
 pub(super) type Habit = (&'static str, Rank, &'static [(&'static str, u32)]);
 
 const ADMINISTRATION: &[(&str, u32)] =
-    &[("Create", 5), ("Update", 9), ("Delete", 4), ("Fetch", 6), ("FetchAll", 5)];
+    &[("Create", 5), ("Update", 9), ("Delete", 6), ("Fetch", 6), ("FetchAll", 5)];
 
+/// What is done in organizations.
 #[rustfmt::skip] // A table: one kind and right a line.
 pub(super) const IN_ORGANIZATIONS: [Habit; 15] = [
     ("Workspace", Rank::Member, &[("FetchAll", 110), ("Fetch", 130), ("Status", 150), ("Download", 40),
@@ -304,7 +131,7 @@ pub(super) const IN_ORGANIZATIONS: [Habit; 15] = [
     ("Plans", Rank::Member, &[("FetchAll", 10)]),
     ("Invitations", Rank::Member, &[("Response", 20)]),
     ("Invoices", Rank::Member, &[("Fetch", 18), ("FetchAll", 16)]),
-    ("Subscriptions", Rank::Manager, &[("Create", 12), ("Update", 16), ("Delete", 8)]),
+    ("Subscriptions", Rank::Manager, &[("Create", 12), ("Update", 16), ("Delete", 12)]),
     ("ActivityLogs", Rank::Member, &[("FetchAll", 24), ("Fetch", 18)]),
     ("AdminUpdates", Rank::Administrator, ADMINISTRATION),
     ("AdminUsers", Rank::Administrator, ADMINISTRATION),
@@ -313,6 +140,8 @@ pub(super) const IN_ORGANIZATIONS: [Habit; 15] = [
     ("AdminAccounts", Rank::Administrator, &[("Update", 9), ("Fetch", 6), ("FetchAll", 5)]),
 ];
 
+/// What is done on the platform as a whole.
+#[rustfmt::skip] // A table: one kind and right a line.
 pub(super) const ON_THE_PLATFORM: [Habit; 8] = [
     ("Plans", Rank::Administrator, &[("Create", 5), ("Update", 12), ("FetchAll", 8)]),
     ("Plans", Rank::Member, &[("FetchAll", 4)]),
@@ -332,13 +161,17 @@ pub(super) struct Milestone {
     pub(super) percent: usize,
     /// The id of who does it.
     pub(super) actor: &'static str,
+    /// The type of what it is done to.
     pub(super) kind: &'static str,
+    /// What is done.
     pub(super) action: &'static str,
+    /// The name of what it is done to.
     pub(super) name: &'static str,
     /// The fields that get other values.
     pub(super) patch: Value,
 }
 
+/// The stories, each in its order.
 #[rustfmt::skip] // A table: one event a line.
 pub(super) fn milestones() -> Vec<Milestone> {
     let (none, release) = (Value::Null, "Release 2026.1");
@@ -351,7 +184,7 @@ pub(super) fn milestones() -> Vec<Milestone> {
         ("acme", 40, "user-7", "Workspace", "Update", "Vision lab", json!({"autoscaling": {"enabled": true, "min": 2, "max": 8}})),
         ("acme", 52, "user-1", "Workspace", "Suspend", "Vision lab", none.clone()),
         ("acme", 60, "user-2", "Workspace", "Resume", "Vision lab", none.clone()),
-        ("acme", 66, "user-7", "Workspace", "Upgrade", "Vision lab", none.clone()),
+        ("acme", 66, "user-7", "Workspace", "Upgrade", "Vision lab", json!({"runtime": RUNTIMES[1]})),
         ("acme", 71, "user-1", "Organization", "Update", "Acme Robotics", json!({"tier": "Enterprise"})),
         ("acme", 72, "user-1", "Organization", "Update", "Acme Robotics", json!({"credits": {"monthly": 5000, "rollover": true}, "seats": 120})),
         ("acme", 90, "user-1", "Workspace", "Terminate", "Vision lab", none.clone()),

@@ -14,7 +14,9 @@ use futures_util::StreamExt as _;
 use serde::Serialize;
 
 use crate::extract::{EntryId, GlobalReader, OrganizationReader, Recorder, app, context_of};
-use crate::openapi::{GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems};
+use crate::openapi::{
+    GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems,
+};
 use crate::problem::ApiError;
 use crate::reading::{Look, record_reading};
 
@@ -27,24 +29,37 @@ type Answer = Result<HttpResponse, ApiError>;
 #[utoipa::path(post, path = "/api/v1/activity-logs", tag = "Recording",
     request_body = record::RecordRequest,
     responses((status = 201, description = "Recorded", body = RecordResponse), RecordProblems))]
-pub async fn record_activity_logs(caller: Recorder, request: HttpRequest, payload: Payload) -> Answer {
+pub async fn record_activity_logs(
+    caller: Recorder,
+    request: HttpRequest,
+    payload: Payload,
+) -> Answer {
     paging::parse_only(request.query_string(), None)?;
     let body = read_body(&request, payload).await?;
     let app = app(&request);
-    let entries = record::parse_request(&body, &app.catalog, SystemClock.now()).map_err(|rejection| match rejection {
-        Rejection::Malformed(why) => Problem::new(ProblemCode::MalformedJson, format!("{why}; nothing was recorded.")),
-        Rejection::Invalid(errors) => Problem::with_errors(
-            ProblemCode::InvalidEntries,
-            "The fields in `errors` break a rule; nothing was recorded.",
-            errors,
-        ),
-    })?;
+    let entries =
+        record::parse_request(&body, &app.catalog, SystemClock.now()).map_err(|rejection| {
+            match rejection {
+                Rejection::Malformed(why) => Problem::new(
+                    ProblemCode::MalformedJson,
+                    format!("{why}; nothing was recorded."),
+                ),
+                Rejection::Invalid(errors) => Problem::with_errors(
+                    ProblemCode::InvalidEntries,
+                    "The fields in `errors` break a rule; nothing was recorded.",
+                    errors,
+                ),
+            }
+        })?;
     let forbidden: Vec<FieldError> = entries
         .iter()
         .enumerate()
         .filter(|(_, entry)| !caller.0.may_record_into(entry.organization.as_ref().map(|o| &o.id)))
         .map(|(index, _)| {
-            FieldError::new(format!("/entries/{index}/organization"), "is none of those this token may record into")
+            FieldError::new(
+                format!("/entries/{index}/organization"),
+                "is none of those this token may record into",
+            )
         })
         .collect();
     if !forbidden.is_empty() {
@@ -62,7 +77,11 @@ pub async fn record_activity_logs(caller: Recorder, request: HttpRequest, payloa
     params(ListingPage, OrganizationFilter, GlobalFilter),
     responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last"))), ReadProblems))]
 pub async fn list_activity_logs(reader: GlobalReader, request: HttpRequest) -> Answer {
-    let parameters = ListingParameters::parse(request.query_string(), paging::Scope::Global, &app(&request).catalog)?;
+    let parameters = ListingParameters::parse(
+        request.query_string(),
+        paging::Scope::Global,
+        &app(&request).catalog,
+    )?;
     listing(&request, &reader.caller, &reader.visibility, None, parameters).await
 }
 
@@ -72,9 +91,17 @@ pub async fn list_activity_logs(reader: GlobalReader, request: HttpRequest) -> A
 #[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs", tag = "Reading",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), ListingPage, OrganizationFilter),
     responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last"))), ReadProblems))]
-pub async fn list_organization_activity_logs(reader: OrganizationReader, request: HttpRequest) -> Answer {
-    let parameters = ListingParameters::parse(request.query_string(), paging::Scope::Organization, &app(&request).catalog)?;
-    listing(&request, &reader.caller, &reader.visibility, Some(reader.organization), parameters).await
+pub async fn list_organization_activity_logs(
+    reader: OrganizationReader,
+    request: HttpRequest,
+) -> Answer {
+    let parameters = ListingParameters::parse(
+        request.query_string(),
+        paging::Scope::Organization,
+        &app(&request).catalog,
+    )?;
+    listing(&request, &reader.caller, &reader.visibility, Some(reader.organization), parameters)
+        .await
 }
 
 /// List an organization's newest entries
@@ -83,13 +110,23 @@ pub async fn list_organization_activity_logs(reader: OrganizationReader, request
 #[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs/recent", tag = "Reading",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), RecentLimit),
     responses((status = 200, description = "The newest entries", body = Recent), ReadProblems))]
-pub async fn list_recent_organization_activity_logs(reader: OrganizationReader, request: HttpRequest) -> Answer {
+pub async fn list_recent_organization_activity_logs(
+    reader: OrganizationReader,
+    request: HttpRequest,
+) -> Answer {
     let limit = paging::parse_recent(request.query_string())?;
     let store = &app(&request).store;
     let as_of = store.head().await?;
     let items = store.recent(&reader.organization.id, &reader.visibility, as_of, limit).await?;
     let look = Look::list(format!("newest {limit}"));
-    record_reading(app(&request), &reader.caller, context_of(&request), Some(reader.organization), look).await?;
+    record_reading(
+        app(&request),
+        &reader.caller,
+        context_of(&request),
+        Some(reader.organization),
+        look,
+    )
+    .await?;
     Ok(HttpResponse::Ok().json(Recent { items, as_of }))
 }
 
@@ -108,7 +145,11 @@ pub async fn get_activity_log(reader: GlobalReader, id: EntryId, request: HttpRe
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"),
         ("id" = uuid::Uuid, Path, description = "The entry")),
     responses((status = 200, description = "The entry", body = Entry), ReadProblems))]
-pub async fn get_organization_activity_log(reader: OrganizationReader, id: EntryId, request: HttpRequest) -> Answer {
+pub async fn get_organization_activity_log(
+    reader: OrganizationReader,
+    id: EntryId,
+    request: HttpRequest,
+) -> Answer {
     entry(&request, &reader.caller, &reader.visibility, Some(reader.organization), id).await
 }
 
@@ -123,7 +164,8 @@ async fn listing(
     let head = store.head().await?;
     let as_of = parameters.as_of.unwrap_or(head);
     if as_of > head {
-        let error = FieldError::new("?as_of", format!("lies in the future; the newest position is {head}"));
+        let error =
+            FieldError::new("?as_of", format!("lies in the future; the newest position is {head}"));
         let detail = "The parameters in `errors` are wrong; nothing was read.";
         return Err(ApiError::with_errors(ProblemCode::InvalidParameters, detail, vec![error]));
     }
@@ -138,11 +180,24 @@ async fn listing(
     };
     let page = store.list(&query).await?;
     let total_pages = parameters.page_size.pages(page.total);
-    let look = format!("page {} of {}{}", parameters.page, total_pages.max(1), parameters.filter.describe());
-    record_reading(app(request), caller, context_of(request), organization, Look::list(look)).await?;
+    let look = format!(
+        "page {} of {}{}",
+        parameters.page,
+        total_pages.max(1),
+        parameters.filter.describe()
+    );
+    record_reading(app(request), caller, context_of(request), organization, Look::list(look))
+        .await?;
 
     let links = links(request.path(), &parameters, as_of, total_pages);
-    let listing = Listing { items: page.entries, page: parameters.page, page_size, total: page.total, total_pages, as_of };
+    let listing = Listing {
+        items: page.entries,
+        page: parameters.page,
+        page_size,
+        total: page.total,
+        total_pages,
+        as_of,
+    };
     Ok(json_with_links(&listing, &links))
 }
 
@@ -162,7 +217,8 @@ fn links(path: &str, parameters: &ListingParameters, as_of: i64, total_pages: u6
         pages.push(("next", page + 1));
     }
     pages.push(("last", last));
-    let link = |(rel, page)| format!("<{path}?{}>; rel=\"{rel}\"", parameters.query_for(page, as_of));
+    let link =
+        |(rel, page)| format!("<{path}?{}>; rel=\"{rel}\"", parameters.query_for(page, as_of));
     pages.into_iter().map(link).collect::<Vec<_>>().join(", ")
 }
 
@@ -177,14 +233,18 @@ async fn entry(
     let scope = organization.as_ref().map_or(Scope::Everything, |o| Scope::Organization(&o.id));
     let found = app(request).store.find(scope, visibility, id).await?;
     let entry = found.ok_or_else(ApiError::not_found)?;
-    record_reading(app(request), caller, context_of(request), organization, Look::entry(id)).await?;
+    record_reading(app(request), caller, context_of(request), organization, Look::entry(id))
+        .await?;
     Ok(HttpResponse::Ok().json(entry))
 }
 
 async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, ApiError> {
-    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") || request.headers().contains_key(header::CONTENT_ENCODING) {
+    if !essence.eq_ignore_ascii_case("application/json")
+        || request.headers().contains_key(header::CONTENT_ENCODING)
+    {
         return Err(ApiError::new(
             ProblemCode::UnsupportedMediaType,
             "Send the entries as plain `Content-Type: application/json`, without a content encoding.",
@@ -193,17 +253,26 @@ async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes,
     let too_large = || {
         ApiError::new(
             ProblemCode::BodyTooLarge,
-            format!("A request may have {MAX_BODY_BYTES} bytes; send the entries in several. Nothing was recorded."),
+            format!(
+                "A request may have {MAX_BODY_BYTES} bytes; send the entries in several. Nothing was recorded."
+            ),
         )
     };
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|bytes| bytes > MAX_BODY_BYTES) {
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced
+        .and_then(|text| text.parse::<usize>().ok())
+        .is_some_and(|bytes| bytes > MAX_BODY_BYTES)
+    {
         return Err(too_large());
     }
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| {
-            ApiError::new(ProblemCode::MalformedJson, format!("The body ended early ({error}); nothing was recorded."))
+            ApiError::new(
+                ProblemCode::MalformedJson,
+                format!("The body ended early ({error}); nothing was recorded."),
+            )
         })?;
         if body.len() + chunk.len() > MAX_BODY_BYTES {
             return Err(too_large());

@@ -18,7 +18,10 @@ use crate::problem::ApiError;
 /// By name. Administrators search all that have a log; others get those of their token.
 #[utoipa::path(get, path = "/api/v1/organizations", tag = "Organizations", params(OrganizationSearch),
     responses((status = 200, description = "One page", body = Organizations), OrganizationProblems))]
-pub async fn list_organizations(caller: Signed, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list_organizations(
+    caller: Signed,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let parameters = OrganizationsParameters::parse(request.query_string())?;
     let (search, limit) = (parameters.search.as_deref(), parameters.page_size.get());
     let offset = (parameters.page - 1) * limit;
@@ -55,13 +58,19 @@ fn sort_key(item: &OrganizationItem) -> String {
 }
 
 /// The names of the caller's organizations; those that were deleted are left out.
-async fn named(app: &App, caller: &Caller, ids: Vec<OrganizationId>) -> Result<Vec<OrganizationItem>, ApiError> {
+async fn named(
+    app: &App,
+    caller: &Caller,
+    ids: Vec<OrganizationId>,
+) -> Result<Vec<OrganizationItem>, ApiError> {
     let mut states: HashMap<_, _> = app.store.log_states(&ids).await?.into_iter().collect();
     let item = |id: OrganizationId| {
         let name = match states.remove(&id) {
             Some(LogState::Deleted) => return None,
             Some(LogState::Live(name)) => name,
-            Some(LogState::Absent) | None => caller.organization_name(&id).unwrap_or(id.as_str()).to_owned(),
+            Some(LogState::Absent) | None => {
+                caller.organization_name(&id).unwrap_or(id.as_str()).to_owned()
+            }
         };
         Some(OrganizationItem { id, name })
     };
@@ -76,7 +85,10 @@ async fn named(app: &App, caller: &Caller, ids: Vec<OrganizationId>) -> Result<V
 #[utoipa::path(delete, path = "/api/v1/organizations/{organization_id}", tag = "Organizations",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), Confirmation),
     responses((status = 200, description = "Removed", body = DeletionReceipt), RemovalProblems))]
-pub async fn delete_organization(admin: Administrator, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn delete_organization(
+    admin: Administrator,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let confirm = paging::parse_only(request.query_string(), Some("confirm"))?;
     if confirm.as_deref() != Some(admin.organization.as_str()) {
         let error = FieldError::new("?confirm", "must repeat the organization's id");

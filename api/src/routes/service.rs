@@ -34,7 +34,10 @@ pub async fn get_me(caller: Signed, request: HttpRequest) -> Result<HttpResponse
 /// The catalog: what entries may be of, with the words that people read.
 #[utoipa::path(get, path = "/api/v1/activity-types", tag = "Service",
     responses((status = 200, description = "The catalog", body = ActivityTypes), SignedProblems))]
-pub async fn list_activity_types(_caller: Signed, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list_activity_types(
+    _caller: Signed,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     parse_only(request.query_string(), None)?;
     Ok(HttpResponse::Ok().json(app(&request).catalog.to_wire()))
 }
@@ -74,7 +77,9 @@ pub async fn get_readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> 
 pub async fn get_metrics(request: HttpRequest) -> HttpResponse {
     let metrics = &app(&request).metrics;
     metrics.run_upkeep();
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(metrics.render())
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(metrics.render())
 }
 
 fn ok() -> Health {

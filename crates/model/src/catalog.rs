@@ -203,8 +203,8 @@ impl Catalog {
             };
         }
         for (name, actions) in file.types {
-            let kind = Type::try_from(name)
-                .map_err(<toml::de::Error as serde::de::Error>::custom)?;
+            let kind =
+                Type::try_from(name).map_err(<toml::de::Error as serde::de::Error>::custom)?;
             let added: Vec<Action> = actions.try_into()?;
             if let Some(unknown) = added.iter().find(|a| !self.actions.contains_key(*a)) {
                 return Err(InvalidCatalog::UndefinedAction(kind, unknown.clone()));

@@ -7,9 +7,10 @@ macro_rules! problem_codes {
         /// The stable code of a problem. This table drives the status, the title and the
         /// documentation of each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum ProblemCode {
-            $($(#[$doc])* #[serde(rename = $code)] $variant,)+
+            $($(#[$doc])* $variant,)+
         }
 
         impl ProblemCode {
@@ -62,7 +63,7 @@ problem_codes! {
     /// Parameters can be read but are out of range or contradict each other.
     InvalidParameters = 422 "invalid_parameters" "A parameter breaks a rule",
     /// Something went wrong inside the service; its log has the cause.
-    Internal = 500 "internal_error" "The service failed",
+    InternalError = 500 "internal_error" "The service failed",
     /// More is waiting to be recorded than the service holds in memory.
     QueueFull = 503 "queue_full" "The service is busy",
     /// The database does not answer.

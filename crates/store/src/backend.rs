@@ -1,8 +1,8 @@
 //! What a database must do for the log.
 
 use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
-use activity_logs_model::{Entry, Filter, NewEntry, OrganizationId, Person, Visibility};
 use activity_logs_model::{Context, Timestamp};
+use activity_logs_model::{Entry, Filter, NewEntry, OrganizationId, Person, Visibility};
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -84,7 +84,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Removes an organization's entries, leaves a tombstone and records that in the platform
     /// log, in one transaction.
-    async fn remove_organization(&self, removal: &Removal, now: Timestamp) -> Result<DeletionReceipt, RecordError>;
+    async fn remove_organization(
+        &self,
+        removal: &Removal,
+        now: Timestamp,
+    ) -> Result<DeletionReceipt, RecordError>;
 
     /// See [`Store::head`](crate::Store::head).
     async fn head(&self) -> Result<i64, Error>;
@@ -96,7 +100,10 @@ pub trait Backend: Send + Sync + 'static {
     }
 
     /// See [`Store::log_states`](crate::Store::log_states).
-    async fn log_states(&self, ids: &[OrganizationId]) -> Result<Vec<(OrganizationId, LogState)>, Error>;
+    async fn log_states(
+        &self,
+        ids: &[OrganizationId],
+    ) -> Result<Vec<(OrganizationId, LogState)>, Error>;
 
     /// See [`Store::list`](crate::Store::list).
     async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error>;
@@ -111,7 +118,12 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Result<Vec<Entry>, Error>;
 
     /// See [`Store::find`](crate::Store::find).
-    async fn find(&self, scope: Scope<'_>, visibility: &Visibility, id: Uuid) -> Result<Option<Entry>, Error>;
+    async fn find(
+        &self,
+        scope: Scope<'_>,
+        visibility: &Visibility,
+        id: Uuid,
+    ) -> Result<Option<Entry>, Error>;
 
     /// See [`Store::organizations`](crate::Store::organizations).
     async fn organizations(

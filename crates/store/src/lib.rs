@@ -114,7 +114,10 @@ impl Store {
     /// # Errors
     /// [`RecordError::UnknownOrganization`], [`RecordError::OrganizationDeleted`], or a queue or
     /// database that fails; nothing was removed then.
-    pub async fn remove_organization(&self, removal: Removal) -> Result<DeletionReceipt, RecordError> {
+    pub async fn remove_organization(
+        &self,
+        removal: Removal,
+    ) -> Result<DeletionReceipt, RecordError> {
         self.writer.remove(removal).await
     }
 
@@ -160,7 +163,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`] when the database fails.
-    pub async fn find(&self, scope: Scope<'_>, visibility: &Visibility, id: Uuid) -> Result<Option<Entry>, Error> {
+    pub async fn find(
+        &self,
+        scope: Scope<'_>,
+        visibility: &Visibility,
+        id: Uuid,
+    ) -> Result<Option<Entry>, Error> {
         self.backend.find(scope, visibility, id).await
     }
 
@@ -182,7 +190,10 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`] when the database fails.
-    pub async fn log_states(&self, ids: &[OrganizationId]) -> Result<Vec<(OrganizationId, LogState)>, Error> {
+    pub async fn log_states(
+        &self,
+        ids: &[OrganizationId],
+    ) -> Result<Vec<(OrganizationId, LogState)>, Error> {
         self.backend.log_states(ids).await
     }
 

@@ -7,7 +7,7 @@ use activity_logs_model::visibility::Reach;
 use activity_logs_model::wire::{DeletionReceipt, OrganizationItem};
 use activity_logs_model::{
     Action, Context, Entry, Filter, JsonText, NewEntry, OrganizationId, OrganizationRef, Outcome,
-    Person, Timestamp, Type, Visibility, WorkspaceRef,
+    Person, Timestamp, Type, Visibility, WorkspaceId, WorkspaceRef,
 };
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _};
@@ -161,7 +161,8 @@ async fn write_requests(
     // Ids that the service makes are new by construction.
     let chosen: Vec<(LogKey, Uuid)> =
         all().filter_map(|entry| Some((log_of(entry), entry.id?))).collect();
-    let existing = if heads.is_empty() { Vec::new() } else { find_existing(connection, &chosen).await? };
+    let existing =
+        if heads.is_empty() { Vec::new() } else { find_existing(connection, &chosen).await? };
 
     let plan = plan(requests, position, heads, existing, now);
     if let Some(last) = plan.entries.last() {
@@ -209,8 +210,11 @@ fn push_visibility(query: &mut QueryBuilder<Db>, visibility: &Visibility, scope:
             Type::ADMINISTRATIVE_PREFIX.len(),
             Type::ADMINISTRATIVE_PREFIX
         ));
-        let whole: Vec<_> =
-            reach.iter().filter(|(_, reach)| **reach == Reach::Whole).map(|(id, _)| id.as_str()).collect();
+        let whole: Vec<_> = reach
+            .iter()
+            .filter(|(_, reach)| **reach == Reach::Whole)
+            .map(|(id, _)| id.as_str())
+            .collect();
         if !whole.is_empty() {
             query.push(" OR organization_id");
             push_in(query, whole);
@@ -223,7 +227,7 @@ fn push_visibility(query: &mut QueryBuilder<Db>, visibility: &Visibility, scope:
             }
             if !workspaces.is_empty() {
                 query.push(" OR workspace_id");
-                push_in(query, workspaces.iter().map(|id| id.as_str()));
+                push_in(query, workspaces.iter().map(WorkspaceId::as_str));
             }
             query.push("))");
         }
@@ -296,12 +300,18 @@ impl Backend for Database {
         Ok(results)
     }
 
-    async fn remove_organization(&self, removal: &Removal, now: Timestamp) -> Result<DeletionReceipt, RecordError> {
+    async fn remove_organization(
+        &self,
+        removal: &Removal,
+        now: Timestamp,
+    ) -> Result<DeletionReceipt, RecordError> {
         let id = &removal.organization;
         let mut transaction = begin_write(&self.writer).await.map_err(Error::from)?;
         lock_head(&mut transaction).await.map_err(Error::from)?;
         let key = Some(id.clone());
-        let heads = read_heads(&mut transaction, &BTreeSet::from([key.clone()])).await.map_err(Error::from)?;
+        let heads = read_heads(&mut transaction, &BTreeSet::from([key.clone()]))
+            .await
+            .map_err(Error::from)?;
         let head = heads.get(&key).ok_or(RecordError::UnknownOrganization)?;
         if head.deleted {
             return Err(RecordError::OrganizationDeleted(id.clone(), Vec::new()));
@@ -316,17 +326,23 @@ impl Backend for Database {
         let removed = remove_entries(&mut transaction, id).await.map_err(Error::from)?;
         let name = head.name.clone().unwrap_or_default();
         let entry = removal_entry(removal, &name, removed);
-        let (mut entries, _) = write_requests(&mut transaction, &[vec![entry]], now).await.map_err(Error::from)?;
+        let (mut entries, _) =
+            write_requests(&mut transaction, &[vec![entry]], now).await.map_err(Error::from)?;
         transaction.commit().await.map_err(Error::from)?;
         let entry = entries.pop().ok_or(Error::Closed)?;
         Ok(DeletionReceipt { organization_id: id.clone(), removed_entries: removed, entry })
     }
 
     async fn head(&self) -> Result<i64, Error> {
-        Ok(sqlx::query_scalar("SELECT position FROM service_head WHERE id = 1").fetch_one(&self.readers).await?)
+        Ok(sqlx::query_scalar("SELECT position FROM service_head WHERE id = 1")
+            .fetch_one(&self.readers)
+            .await?)
     }
 
-    async fn log_states(&self, ids: &[OrganizationId]) -> Result<Vec<(OrganizationId, LogState)>, Error> {
+    async fn log_states(
+        &self,
+        ids: &[OrganizationId],
+    ) -> Result<Vec<(OrganizationId, LogState)>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -378,7 +394,12 @@ impl Backend for Database {
         Ok(rows.iter().map(read_entry).collect::<Result<_, _>>()?)
     }
 
-    async fn find(&self, scope: Scope<'_>, visibility: &Visibility, id: Uuid) -> Result<Option<Entry>, Error> {
+    async fn find(
+        &self,
+        scope: Scope<'_>,
+        visibility: &Visibility,
+        id: Uuid,
+    ) -> Result<Option<Entry>, Error> {
         let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM entries WHERE id = "));
         query.push_bind(id);
         push_scope(&mut query, scope);
@@ -401,7 +422,10 @@ impl Backend for Database {
             if let Some(text) = search {
                 let folded = text.to_lowercase();
                 let literal = folded.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-                query.push(" AND search_key LIKE ").push_bind(format!("%{literal}%")).push(" ESCAPE '\\'");
+                query
+                    .push(" AND search_key LIKE ")
+                    .push_bind(format!("%{literal}%"))
+                    .push(" ESCAPE '\\'");
             }
             query
         };
@@ -412,15 +436,20 @@ impl Backend for Database {
         let mut items = Vec::new();
         for row in page.build().fetch_all(&self.readers).await? {
             let id = row.try_get::<String, _>(0)?.try_into().map_err(corrupt)?;
-            items.push(OrganizationItem { id, name: row.try_get::<Option<String>, _>(1)?.unwrap_or_default() });
+            items.push(OrganizationItem {
+                id,
+                name: row.try_get::<Option<String>, _>(1)?.unwrap_or_default(),
+            });
         }
         Ok((items, to_u64(total)))
     }
 
     async fn ready(&self) -> Result<(), Error> {
-        let applied: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success")
-            .fetch_one(&self.readers)
-            .await?;
+        let applied: i64 = sqlx::query_scalar(
+            "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success",
+        )
+        .fetch_one(&self.readers)
+        .await?;
         let built_for = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
         if applied == built_for { Ok(()) } else { Err(Error::SchemaNotCurrent) }
     }
@@ -442,7 +471,11 @@ fn removal_entry(removal: &Removal, name: &str, removed: u64) -> NewEntry {
         user: removal.user.clone(),
         organization: None,
         workspace: None,
-        identifier: if name.is_empty() { removal.organization.to_string() } else { name.to_owned() },
+        identifier: if name.is_empty() {
+            removal.organization.to_string()
+        } else {
+            name.to_owned()
+        },
         old_value: JsonText::from_value(&state).ok().flatten(),
         new_value: None,
         context: removal.context.clone(),

@@ -165,8 +165,10 @@ mod tests {
     fn entry(id: u128, organization: Option<&str>, identifier: &str) -> NewEntry {
         let json = serde_json::json!({"id": Uuid::from_u128(id), "type": "Users", "action": "Fetch",
             "user": {"id": "u", "name": "U"}, "identifier": identifier});
-        let mut entry = parse_entry(json.to_string().as_bytes(), &Catalog::built_in(), NOW).unwrap();
-        entry.organization = organization.map(|id| OrganizationRef { id: id.parse().unwrap(), name: id.to_uppercase() });
+        let mut entry =
+            parse_entry(json.to_string().as_bytes(), &Catalog::built_in(), NOW).expect("an entry");
+        entry.organization = organization
+            .map(|id| OrganizationRef { id: id.parse().expect("an id"), name: id.to_uppercase() });
         entry
     }
 
@@ -182,7 +184,7 @@ mod tests {
         ]);
         let places: Vec<_> = plan.entries.iter().map(|e| (e.position, e.sequence)).collect();
         assert_eq!(places, [(11, 0), (12, 0), (13, 1), (14, 0)]);
-        let head = &plan.heads[&Some("a".parse().unwrap())];
+        let head = &plan.heads[&Some("a".parse().expect("an id"))];
         assert_eq!((head.next_sequence, head.name.as_deref()), (2, Some("A")));
     }
 
@@ -205,8 +207,11 @@ mod tests {
             vec![entry(1, Some("a"), "x"), entry(1, Some("b"), "x")],
         ]);
         assert_eq!(plan.entries.len(), 2, "the same id in another log is another entry");
-        let statuses: Vec<_> =
-            plan.results.iter().flat_map(|r| r.as_ref().unwrap().iter().map(|r| r.status)).collect();
+        let statuses: Vec<_> = plan
+            .results
+            .iter()
+            .flat_map(|r| r.as_ref().expect("recorded").iter().map(|r| r.status))
+            .collect();
         use RecordStatus::{Duplicate, New};
         assert_eq!(statuses, [New, Duplicate, Duplicate, New]);
     }
@@ -216,18 +221,20 @@ mod tests {
         let existing = entry(1, Some("a"), "x").recorded(Uuid::from_u128(1), NOW, 5, 2);
         let requests = [vec![entry(1, Some("a"), "x")], vec![entry(1, Some("a"), "y")]];
         let plan = plan(&requests, 10, HashMap::new(), vec![existing], NOW);
-        let receipts = plan.results[0].as_ref().unwrap();
+        let receipts = plan.results[0].as_ref().expect("recorded");
         assert_eq!((receipts[0].position, receipts[0].sequence), (5, 2));
         assert!(plan.results[1].is_err() && plan.entries.is_empty() && plan.heads.is_empty());
     }
 
     #[test]
     fn a_deleted_organization_takes_nothing() {
-        let id: OrganizationId = "a".parse().unwrap();
+        let id: OrganizationId = "a".parse().expect("an id");
         let heads = HashMap::from([(Some(id), LogHead { deleted: true, ..LogHead::default() })]);
         let requests = [vec![entry(2, None, ""), entry(1, Some("a"), "")]];
         let plan = plan(&requests, 0, heads, Vec::new(), NOW);
-        assert!(matches!(&plan.results[0], Err(RecordError::OrganizationDeleted(_, at)) if at == &[1]));
+        assert!(
+            matches!(&plan.results[0], Err(RecordError::OrganizationDeleted(_, at)) if at == &[1])
+        );
         assert!(plan.entries.is_empty());
     }
 }

@@ -6,7 +6,7 @@ mod log;
 
 use std::str::FromStr;
 
-use activity_logs_model::{Entry, OrganizationId};
+use activity_logs_model::{Entry, JsonText, OrganizationId};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Transaction};
@@ -46,7 +46,9 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
     });
     let limit = options.statement_timeout.as_millis().to_string();
     let reading = connect.clone().options([("statement_timeout", limit.as_str())]);
-    let writer = pool.clone().max_connections(1).connect_with(connect).await?;
+    let wait = options.wait.as_millis().to_string();
+    let writing = connect.options([("lock_timeout", wait.as_str())]);
+    let writer = pool.clone().max_connections(1).connect_with(writing).await?;
     let readers = pool.max_connections(options.read_connections).connect_with(reading).await?;
     Ok(Database { writer, readers })
 }
@@ -55,9 +57,11 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
 /// several nodes can start at once. Where nothing is to do, no right to migrate is needed.
 async fn migrate(pool: &PgPoolOptions, connect: &PgConnectOptions) -> Result<(), Error> {
     let owner = pool.clone().max_connections(1).connect_with(connect.clone()).await?;
-    let applied = sqlx::query_scalar::<_, Option<i64>>("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
-        .fetch_one(&owner)
-        .await;
+    let applied = sqlx::query_scalar::<_, Option<i64>>(
+        "SELECT MAX(version) FROM _sqlx_migrations WHERE success",
+    )
+    .fetch_one(&owner)
+    .await;
     let built_for = MIGRATIONS.iter().map(|migration| migration.version).max();
     if !matches!(applied, Ok(version) if version == built_for) {
         MIGRATIONS.run(&owner).await.map_err(Error::Migration)?;
@@ -97,8 +101,8 @@ async fn insert_entries(connection: &mut Connection, entries: &[Entry]) -> Resul
         .bind(column(entries, |e| e.workspace.as_ref().map(|w| w.id.as_str())))
         .bind(column(entries, |e| e.workspace.as_ref().map(|w| w.name.as_str())))
         .bind(column(entries, |e| e.identifier.as_str()))
-        .bind(column(entries, |e| e.old_value.as_ref().map(|v| v.as_str())))
-        .bind(column(entries, |e| e.new_value.as_ref().map(|v| v.as_str())))
+        .bind(column(entries, |e| e.old_value.as_ref().map(JsonText::as_str)))
+        .bind(column(entries, |e| e.new_value.as_ref().map(JsonText::as_str)))
         .bind(column(entries, |e| e.context.ip_address.as_deref()))
         .bind(column(entries, |e| e.context.user_agent.as_deref()))
         .bind(column(entries, |e| e.context.request_id.as_deref()))
@@ -127,7 +131,10 @@ async fn find_existing(
     rows.iter().map(read_entry).collect()
 }
 
-async fn remove_entries(connection: &mut Connection, id: &OrganizationId) -> Result<u64, sqlx::Error> {
+async fn remove_entries(
+    connection: &mut Connection,
+    id: &OrganizationId,
+) -> Result<u64, sqlx::Error> {
     let removed: i64 = sqlx::query_scalar("SELECT remove_entries_of($1)")
         .bind(id.as_str().to_owned())
         .fetch_one(connection)

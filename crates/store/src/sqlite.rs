@@ -142,7 +142,10 @@ async fn find_existing(
     Ok(entries)
 }
 
-async fn remove_entries(connection: &mut Connection, id: &OrganizationId) -> Result<u64, sqlx::Error> {
+async fn remove_entries(
+    connection: &mut Connection,
+    id: &OrganizationId,
+) -> Result<u64, sqlx::Error> {
     let done = sqlx::query("DELETE FROM entries WHERE organization_id = $1")
         .bind(id.as_str().to_owned())
         .execute(connection)

@@ -39,7 +39,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, queue_bytes: usize) -> Self {
+    pub(crate) fn start(
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        queue_bytes: usize,
+    ) -> Self {
         // Unbounded in commands, bounded by the space that each of them holds.
         let (commands, queue) = mpsc::unbounded_channel();
         let capacity = u32::try_from(queue_bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1);
@@ -52,7 +56,10 @@ impl Writer {
         }
     }
 
-    pub(crate) async fn record(&self, entries: Vec<NewEntry>) -> Result<Vec<Recorded>, RecordError> {
+    pub(crate) async fn record(
+        &self,
+        entries: Vec<NewEntry>,
+    ) -> Result<Vec<Recorded>, RecordError> {
         // A request larger than the whole queue still goes through, alone.
         let units = size_of_entries(&entries).div_ceil(UNIT).max(1);
         let units = u32::try_from(units).unwrap_or(u32::MAX).min(self.capacity);
@@ -83,7 +90,9 @@ impl Writer {
     /// Accepts nothing more and returns when everything accepted is committed.
     pub(crate) async fn close(&self) {
         self.space.close();
-        let Some(task) = self.task.lock().await.take() else { return };
+        // Held to the end: whoever closes second must not close the database under the first.
+        let mut task = self.task.lock().await;
+        let Some(task) = task.take() else { return };
         let _ = self.commands.send(Command::Close);
         if task.await.is_err() {
             tracing::error!("the writer ended abnormally");
@@ -107,7 +116,8 @@ async fn run(
                     group.commit(&*backend, &*clock).await;
                     match other {
                         Command::Remove { removal, reply } => {
-                            let _ = reply.send(backend.remove_organization(&removal, clock.now()).await);
+                            let _ = reply
+                                .send(backend.remove_organization(&removal, clock.now()).await);
                         }
                         Command::Close => return,
                         Command::Record { .. } => unreachable!("matched above"),
@@ -133,7 +143,12 @@ struct Group {
 }
 
 impl Group {
-    fn add(&mut self, entries: Vec<NewEntry>, reply: Reply<Vec<Recorded>>, space: OwnedSemaphorePermit) {
+    fn add(
+        &mut self,
+        entries: Vec<NewEntry>,
+        reply: Reply<Vec<Recorded>>,
+        space: OwnedSemaphorePermit,
+    ) {
         self.entries += entries.len();
         self.requests.push(entries);
         self.replies.push(reply);
@@ -163,7 +178,11 @@ impl Group {
     }
 }
 
-async fn one_by_one(requests: &[Vec<NewEntry>], backend: &dyn Backend, clock: &dyn Clock) -> Commit {
+async fn one_by_one(
+    requests: &[Vec<NewEntry>],
+    backend: &dyn Backend,
+    clock: &dyn Clock,
+) -> Commit {
     let mut results = Vec::with_capacity(requests.len());
     for request in requests {
         results.push(match backend.commit(std::slice::from_ref(request), clock.now()).await {
@@ -185,11 +204,21 @@ fn repeat(error: &Error) -> Error {
 }
 
 fn size_of_entries(entries: &[NewEntry]) -> usize {
-    let text = |value: &Option<JsonText>| value.as_ref().map_or(0, |value| value.as_str().len());
-    entries
-        .iter()
-        .map(|entry| {
-            ENTRY_OVERHEAD + entry.identifier.len() + text(&entry.old_value) + text(&entry.new_value)
-        })
-        .sum()
+    let value = |value: &Option<JsonText>| value.as_ref().map_or(0, |value| value.as_str().len());
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let size = |entry: &NewEntry| {
+        let NewEntry { user, organization, workspace, context, .. } = entry;
+        ENTRY_OVERHEAD
+            + entry.identifier.len()
+            + value(&entry.old_value)
+            + value(&entry.new_value)
+            + user.name.len()
+            + text(&user.email)
+            + organization.as_ref().map_or(0, |organization| organization.name.len())
+            + workspace.as_ref().map_or(0, |workspace| workspace.name.len())
+            + text(&context.ip_address)
+            + text(&context.user_agent)
+            + text(&context.request_id)
+    };
+    entries.iter().map(size).sum()
 }

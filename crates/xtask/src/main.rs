@@ -1,1 +1,103 @@
-fn main(){}
+//! The project's own commands. `cargo xtask demo` and `cargo xtask test` are all the set-up
+//! that a machine with a Rust toolchain needs.
+
+mod contract;
+mod postgres;
+mod run;
+mod suite;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+
+use crate::run::{cargo, output, root, target};
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Command {
+    /// Build the service and serve sample data.
+    Demo {
+        /// Handed on to `activity-logs demo`, for example `--listen 127.0.0.1:9000`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run every check and test there is.
+    Test,
+    /// Write the OpenAPI document to openapi/openapi.json.
+    Openapi {
+        /// Only check that the committed document is current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check the house rules: layering, migration parity, file sizes, what must not be written.
+    Tidy,
+    /// Measure against a baseline, in one run, on both databases.
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Recording: import, HTTP batches and single entries.
+    Record {
+        /// NDJSON file (plain or gzip) of the entries to record.
+        file: std::path::PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Demo { arguments } => demo(&arguments),
+        Command::Test => suite::run_everything(),
+        Command::Openapi { check } => openapi(check),
+        Command::Tidy => tidy::check().map(|rules| println!("tidy: {rules} rules hold")),
+        Command::Bench(Bench::Record { file }) => bench_record(&file),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(arguments: &[String]) -> Result<()> {
+    run::run(cargo(["run", "--package", "activity-logs", "--", "demo"]).args(arguments))
+}
+
+fn openapi(check: bool) -> Result<()> {
+    run::run(&mut cargo(["build", "--package", "activity-logs"]))?;
+    let document =
+        output(&mut std::process::Command::new(target("debug/activity-logs")).arg("openapi"))?;
+    let path = root().join("openapi/openapi.json");
+    if !check {
+        return Ok(std::fs::write(path, document)?);
+    }
+    if std::fs::read_to_string(path).unwrap_or_default() != document {
+        bail!("openapi/openapi.json is not current; run `cargo xtask openapi` and commit it");
+    }
+    Ok(())
+}
+
+fn bench_record(file: &std::path::Path) -> Result<()> {
+    let server = postgres::Server::start(postgres::Durability::Full)?;
+    run::run(&mut cargo([
+        "build",
+        "--release",
+        "--package",
+        "activity-logs",
+        "--package",
+        "activity-logs-tests",
+        "--bins",
+    ]))?;
+    run::run(
+        std::process::Command::new(target("release/bench-record"))
+            .arg(std::path::absolute(file)?)
+            .arg(target("release/activity-logs"))
+            .env(postgres::VARIABLE, server.url()),
+    )
+}

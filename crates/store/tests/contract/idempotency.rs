@@ -1,14 +1,14 @@
 //! The same entry is recorded once, however often, wherever and whenever it is sent.
 
 use activity_logs_model::wire::{RecordStatus, Recorded};
-use activity_logs_model::{Context, JsonText, NewEntry, Outcome, Timestamp};
+use activity_logs_model::{Context, JsonText, NewEntry, OrganizationRef, Outcome, Timestamp};
 use activity_logs_store::{RecordError, Scope};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::support::{
-    EVERYTHING, Subject, entries, entry, everything, id, newest_first, organization, placed, record,
-    workspace,
+    EVERYTHING, Subject, entries, entry, everything, id, newest_first, organization, placed,
+    record, workspace,
 };
 
 contract!(
@@ -96,7 +96,10 @@ async fn every_difference_is_a_conflict(subject: Subject) {
         |e| e.user.id = id("Ada"),
         |e| e.user.name.push(' '),
         |e| e.user.email = Some("ada@example.com".to_owned()),
-        |e| e.organization = Some(activity_logs_model::OrganizationRef { name: "New".to_owned(), ..organization("acme") }),
+        |e| {
+            e.organization =
+                Some(OrganizationRef { name: "New".to_owned(), ..organization("acme") });
+        },
         |e| e.workspace = None,
         |e| e.workspace = Some(workspace("WS-1")),
         |e| e.identifier = "X".to_owned(),
@@ -121,7 +124,8 @@ async fn a_conflict_refuses_the_whole_request(subject: Subject) {
     let known = entries(Some("acme"), 2);
     let written = record(&store, known.clone()).await;
 
-    let changed = |index: usize| NewEntry { identifier: "other".to_owned(), ..known[index].clone() };
+    let changed =
+        |index: usize| NewEntry { identifier: "other".to_owned(), ..known[index].clone() };
     let fresh = entry(Some("acme"), "fresh");
     let twice = entry(None, "twice");
     let twice_otherwise = NewEntry { identifier: "otherwise".to_owned(), ..twice.clone() };

@@ -34,8 +34,22 @@ async fn organizations_are_listed_and_searched(subject: Subject) {
 
     let key = |(id, name): &(&str, &str)| format!("{name}\n{id}").to_lowercase();
     let searches = [
-        "", "a", "ACME", "ökonomie", "ÖKO", "%", "_", "\\", "'", "\"", "z_", "same", "東", "Old name",
-        "platform", "no such",
+        "",
+        "a",
+        "ACME",
+        "ökonomie",
+        "ÖKO",
+        "%",
+        "_",
+        "\\",
+        "'",
+        "\"",
+        "z_",
+        "same",
+        "東",
+        "Old name",
+        "platform",
+        "no such",
     ];
     for search in searches.map(Some).into_iter().chain([None]) {
         let mut expected: Vec<_> = ORGANIZATIONS
@@ -61,11 +75,8 @@ async fn log_states_tell_living_from_deleted(subject: Subject) {
     let store = subject.open().await;
     let new = vec![named("acme", "Old"), named("acme", "New"), named("gone", "Gone")];
     record(&store, new).await;
-    let removal = Removal {
-        organization: id("gone"),
-        user: person("root"),
-        context: Default::default(),
-    };
+    let removal =
+        Removal { organization: id("gone"), user: person("root"), context: Default::default() };
     store.remove_organization(removal).await.expect("removed");
 
     let ids: Vec<OrganizationId> = ["never", "gone", "acme", "Acme"].map(id).into();

@@ -154,9 +154,8 @@ async fn pages_hold_still_while_others_record(subject: Subject) {
     let stop = Arc::new(AtomicBool::new(false));
     let recorded = Arc::new(AtomicUsize::new(0));
     let mut writers = JoinSet::new();
-    for number in 0..2 {
-        let store = nodes[number].clone();
-        writers.spawn(keep_recording(store, 216 + 3 * number, recorded.clone(), stop.clone()));
+    for (store, first) in nodes.iter().zip([216, 219]) {
+        writers.spawn(keep_recording(store.clone(), first, recorded.clone(), stop.clone()));
     }
     let mut readers = JoinSet::new();
     for number in 0..questions().len() {

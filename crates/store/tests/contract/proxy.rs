@@ -66,7 +66,11 @@ async fn accept(listener: TcpListener, server: String, states: watch::Receiver<N
     }
 }
 
-async fn forward(mut client: TcpStream, mut server: TcpStream, mut states: watch::Receiver<Network>) {
+async fn forward(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    mut states: watch::Receiver<Network>,
+) {
     let (mut from_client, mut from_server) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {
         let network = *states.borrow_and_update();

@@ -17,7 +17,9 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use crate::support::{ALL, Subject, entry, id, listing, newest_first, organization, record, workspace};
+use crate::support::{
+    ALL, Subject, entry, id, listing, newest_first, organization, record, workspace,
+};
 
 contract!(visibility_is_one_rule, filters_are_one_rule);
 
@@ -26,7 +28,14 @@ const USERS: &[&str] = &["ada", "Ada", "ben", "acme"];
 const ORGANIZATIONS: &[&str] = &["acme", "Acme", "umbrella", "a_me"];
 const WORKSPACES: &[&str] = &["ws-1", "WS-1", "ws_1", "ada"];
 const TYPES: &[&str] = &[
-    "Workspace", "Users", "ActivityLogs", "AdminUsers", "AdminAccounts", "Admin", "ADMINUSERS", "Adm",
+    "Workspace",
+    "Users",
+    "ActivityLogs",
+    "AdminUsers",
+    "AdminAccounts",
+    "Admin",
+    "ADMINUSERS",
+    "Adm",
     "UsersAdmin",
 ];
 const ACTIONS: &[&str] = &["Create", "Update", "Fetch", "FetchAll"];
@@ -189,7 +198,11 @@ async fn visibility_is_one_rule(subject: Subject) {
                 let found = store.find(scope, &visibility, wanted).await.map_err(failed)?;
                 let same_id = expected.iter().filter(|entry| entry.id == wanted);
                 let newest = same_id.max_by_key(|entry| entry.position);
-                compare(found.as_slice(), newest.cloned().as_slice(), &format!("{scope:?} {wanted}"))?;
+                compare(
+                    found.as_slice(),
+                    newest.cloned().as_slice(),
+                    &format!("{scope:?} {wanted}"),
+                )?;
             }
         }
         Ok(())

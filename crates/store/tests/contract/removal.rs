@@ -84,6 +84,9 @@ async fn an_organization_ends_whole(subject: Subject) {
     let state = said.old_value.as_ref().expect("the state before").as_str();
     assert!(state.contains("41") && state.contains("\"acme\""), "{state}");
     kept.push(receipt.entry);
+    let tombstone =
+        "SELECT organization_name || search_key FROM logs WHERE organization_id = 'acme'";
+    assert_eq!(subject.raw().await.texts(tombstone).await, [""], "its name stays nowhere");
 
     assert_gone(&store, &known).await;
     assert_eq!(everything(&store).await, newest_first(kept.clone()));

@@ -80,6 +80,8 @@ async fn closing_commits_what_was_accepted(subject: Subject) {
     let mut pending = Vec::new();
     for _ in 0..5 {
         pending.push(send(&store, entries(Some("acme"), 3)).await.expect("accepted"));
+        // The first is being committed when the others arrive; they wait behind it.
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // Whoever asked may go; what was accepted stays accepted.
     drop(pending.pop());

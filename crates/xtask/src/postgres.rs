@@ -1,0 +1,120 @@
+//! A PostgreSQL server of our own, for as long as it is needed.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+
+use crate::run::{install, is_on_path, is_root, output, run};
+
+/// Where tests find the server.
+pub(crate) const VARIABLE: &str = "ACTIVITY_LOGS_TEST_POSTGRES";
+
+/// Whether commits reach the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// As in production.
+    Full,
+    /// Not at all: tests don't pull the plug.
+    None,
+}
+
+/// A running server; stops and leaves nothing behind when it is dropped.
+pub(crate) struct Server {
+    folder: TempDir,
+    programs: PathBuf,
+    port: u16,
+}
+
+impl Server {
+    /// Starts a server on a free port of this machine.
+    pub(crate) fn start(durability: Durability) -> Result<Self> {
+        let programs = match find_programs() {
+            Some(folder) => folder,
+            None => {
+                install(&["postgresql"])?;
+                find_programs().context("initdb and pg_ctl are still missing")?
+            }
+        };
+        let folder = tempfile::Builder::new().prefix("activity-logs-postgres-").tempdir()?;
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(folder.path()))?;
+        }
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let server = Self { folder, programs, port };
+        output(
+            &mut server
+                .program("initdb", &["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]),
+        )?;
+        let fsync = if durability == Durability::Full { "on" } else { "off" };
+        let options = format!(
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c max_connections=300 \
+             -c fsync={fsync} -c full_page_writes={fsync}",
+            server.folder.path().display()
+        );
+        let log = server.folder.path().join("log");
+        let mut start = server.program("pg_ctl", &["-w", "-o", &options, "-l"]);
+        // The server inherits the streams: piped, they would never end.
+        let status = start.arg(&log).arg("start").stdout(Stdio::null()).status()?;
+        if !status.success() {
+            bail!("PostgreSQL did not start: {}", std::fs::read_to_string(log).unwrap_or_default());
+        }
+        Ok(server)
+    }
+
+    /// The URL of its maintenance database.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Makes a database and gives its URL.
+    pub(crate) fn database(&self, name: &str) -> Result<String> {
+        let port = self.port.to_string();
+        let arguments = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", name];
+        output(Command::new(self.programs.join("createdb")).args(arguments))?;
+        Ok(format!("postgres://postgres@127.0.0.1:{port}/{name}"))
+    }
+
+    /// One of the server's programs on its data, as a user that it accepts: it refuses root.
+    fn program(&self, name: &str, arguments: &[&str]) -> Command {
+        let program = self.programs.join(name);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command
+            .current_dir(self.folder.path())
+            .arg("-D")
+            .arg(self.folder.path().join("data"))
+            .args(arguments);
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Err(error) = output(&mut self.program("pg_ctl", &["-m", "immediate", "-w", "stop"]))
+        {
+            eprintln!("stopping PostgreSQL: {error:#}");
+        }
+    }
+}
+
+/// The folder of initdb and its like: on the PATH, or where Debian keeps them, newest first.
+fn find_programs() -> Option<PathBuf> {
+    if is_on_path("initdb") && is_on_path("pg_ctl") && is_on_path("createdb") {
+        return Some(PathBuf::new());
+    }
+    let mut versions: Vec<PathBuf> = std::fs::read_dir(Path::new("/usr/lib/postgresql"))
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .collect();
+    versions.sort();
+    versions.into_iter().rev().find(|folder| folder.join("initdb").is_file())
+}

@@ -1,0 +1,205 @@
+//! Access: every operation of the OpenAPI document, asked by those who may not.
+
+use activity_logs_tests::{
+    AUDIENCE, Answer, ISSUER, Kind, SECRET, TestService, admin, claims, entry, member, now,
+    on_both_databases, sign, token,
+};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+on_both_databases! {
+    no_operation_answers_without_a_genuine_token
+    another_organizations_member_gets_nothing
+    unknown_paths_and_methods_are_problems
+}
+
+/// Operations that anybody may call: may only get shorter.
+const PUBLIC: [&str; 4] = ["get_livez", "get_metrics", "get_openapi", "get_readyz"];
+
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+    public: bool,
+}
+
+/// Every operation, with an organization and an entry in its path.
+async fn operations(service: &TestService) -> Vec<Operation> {
+    let document = Answer::of(service.request(Method::GET, "/openapi.json", None)).await.body;
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            operations.push(Operation {
+                id: operation["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path: path
+                    .replace("{organization_id}", "acme")
+                    .replace("{id}", "0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11"),
+                public: operation["security"] == json!([{}]),
+            });
+        }
+    }
+    assert!(operations.len() >= 14, "the document lists every operation");
+    operations
+}
+
+async fn call(service: &TestService, operation: &Operation, token: Option<&str>) -> Answer {
+    let confirm = if operation.method == Method::DELETE { "?confirm=acme" } else { "" };
+    let path = format!("{}{confirm}", operation.path);
+    let mut request = service.request(operation.method.clone(), &path, token);
+    if operation.method == Method::POST {
+        request = request.json(&json!({"entries": [entry("acme", "forged")]}));
+    }
+    Answer::of(request).await
+}
+
+/// Tokens that must open nothing, with what is wrong with each.
+fn forged() -> Vec<(&'static str, String)> {
+    let good = claims(json!({"sub": "root", "role": "admin"}));
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let without = |name: &str| {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    };
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let hs256 = |claims: &Value| sign(&Header::new(Algorithm::HS256), claims, &key);
+    let genuine = hs256(&good);
+    let (signed, signature) = genuine.rsplit_once('.').unwrap();
+    let (_, payload) = signed.split_once('.').unwrap();
+    // {"alg":"none","typ":"JWT"}
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    vec![
+        ("alg none without a signature", format!("{none}.{payload}.")),
+        ("alg none with a signature", format!("{none}.{payload}.{signature}")),
+        ("no signature", format!("{signed}.")),
+        (
+            "another secret",
+            sign(
+                &Header::new(Algorithm::HS256),
+                &good,
+                &EncodingKey::from_secret(b"another-secret-of-forty-bytes-0123456789"),
+            ),
+        ),
+        ("another algorithm", sign(&Header::new(Algorithm::HS384), &good, &key)),
+        ("expired", hs256(&with("exp", json!(now() - 31)))),
+        ("no expiry", hs256(&without("exp"))),
+        ("not valid yet", hs256(&with("nbf", json!(now() + 120)))),
+        ("another issuer", hs256(&with("iss", json!("https://evil.example")))),
+        ("no issuer", hs256(&without("iss"))),
+        ("another audience", hs256(&with("aud", json!("billing")))),
+        ("no audience", hs256(&without("aud"))),
+        ("no subject", hs256(&without("sub"))),
+        ("no role", hs256(&without("role"))),
+        ("an unknown role", hs256(&with("role", json!("root")))),
+        ("a subject that is no id", hs256(&with("sub", json!("a b")))),
+        ("no token at all", "x".to_owned()),
+    ]
+}
+
+async fn no_operation_answers_without_a_genuine_token(kind: Kind) {
+    let service = TestService::start(kind).await;
+    service.record(json!([entry("acme", "x")])).await;
+    let before = service.position().await;
+    let operations = operations(&service).await;
+    let mut public: Vec<&str> =
+        operations.iter().filter(|o| o.public).map(|o| o.id.as_str()).collect();
+    public.sort_unstable();
+    assert_eq!(public, PUBLIC);
+    let forged = forged();
+    for operation in operations.iter().filter(|operation| !operation.public) {
+        let answer = call(&service, operation, None).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem()),
+            (401, "missing_token"),
+            "{}",
+            operation.id
+        );
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"activity-logs\"");
+        for (what, token) in &forged {
+            let answer = call(&service, operation, Some(token)).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.problem()),
+                (401, "invalid_token"),
+                "{}: {what}",
+                operation.id
+            );
+            assert!(
+                answer.header("www-authenticate").contains("error=\"invalid_token\""),
+                "{what}"
+            );
+        }
+    }
+    let basic = service
+        .request(Method::GET, "/api/v1/me", None)
+        .header("authorization", "Basic cm9vdDpyb290");
+    assert_eq!(Answer::of(basic).await.problem(), "missing_token");
+    assert_eq!(service.position().await, before, "nothing was recorded, nobody is known");
+    let late = token(
+        json!({"sub": "root", "role": "admin", "exp": now() - 20, "aud": [AUDIENCE, "billing"], "iss": ISSUER}),
+    );
+    assert_eq!(service.get("/api/v1/me", &late).await.status, 200, "clocks may differ by 30 s");
+}
+
+async fn another_organizations_member_gets_nothing(kind: Kind) {
+    let service = TestService::start(kind).await;
+    service.record(json!([entry("acme", "hidden")])).await;
+    let eve = member("eve", "umbrella");
+    for operation in operations(&service).await.iter().filter(|operation| !operation.public) {
+        let answer = call(&service, operation, Some(&eve)).await;
+        let text = answer.body.to_string();
+        assert!(!text.contains("hidden") && !text.contains("ada"), "{}: {text}", operation.id);
+        let expected = match operation.id.as_str() {
+            "list_activity_logs" | "list_organizations" | "get_me" | "list_activity_types" => 200,
+            "get_activity_log" => 404,
+            _ => 403,
+        };
+        assert_eq!(answer.status, expected, "{}", operation.id);
+    }
+    let log = service.get("/api/v1/organizations/acme/activity-logs", &admin()).await;
+    assert_eq!(log.body["total"], 4, "the entry, and eve's three denied attempts");
+}
+
+async fn unknown_paths_and_methods_are_problems(kind: Kind) {
+    let service = TestService::start(kind).await;
+    for path in [
+        "/",
+        "/api",
+        "/api/v1",
+        "/api/v1/nothing",
+        "/api/v2/me",
+        "/api/v1/organizations/acme/nothing",
+    ] {
+        let answer = service.get(path, &admin()).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not_found"), "{path}");
+    }
+    for (method, path, allow) in [
+        (Method::PUT, "/api/v1/activity-logs", "GET, POST"),
+        (
+            Method::DELETE,
+            "/api/v1/organizations/acme/activity-logs/0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11",
+            "GET",
+        ),
+        (Method::PATCH, "/api/v1/activity-logs/0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11", "GET"),
+        (Method::POST, "/api/v1/organizations/acme", "DELETE"),
+        (Method::POST, "/livez", "GET"),
+    ] {
+        let answer = Answer::of(service.request(method, path, Some(&admin()))).await;
+        assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, allow), "{path}");
+        answer.problem();
+    }
+    let docs = service.request(Method::GET, "/docs/", None).send().await.unwrap();
+    assert!(
+        docs.status().is_success() && docs.text().await.unwrap().contains("swagger-ui-bundle.js")
+    );
+    let ready = Answer::of(service.request(Method::GET, "/readyz", None)).await;
+    assert_eq!(ready.body, json!({"status": "ok"}));
+    let metrics =
+        service.request(Method::GET, "/metrics", None).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("activity_logs_http_requests_total"), "{metrics}");
+}

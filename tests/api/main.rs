@@ -1,0 +1,11 @@
+//! The service over HTTP, on both databases.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod access;
+mod faults;
+mod keys;
+mod program;
+mod reading;
+mod real_data;
+mod recording;

@@ -1,0 +1,152 @@
+//! The built program: its commands, what it refuses, and what it says.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use activity_logs_tests::{Kind, SECRET, on_both_databases};
+use serde_json::{Value, json};
+
+on_both_databases! {
+    import_keeps_the_good_lines_and_names_the_bad
+}
+
+/// The program that `cargo xtask test` has built beside these tests.
+fn program() -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.push("activity-logs");
+    assert!(
+        path.exists(),
+        "{} is missing; `cargo build --package activity-logs` makes it",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command.env_clear().current_dir(std::env::temp_dir());
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn run(command: &mut Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn it_does_not_start_without_a_good_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("log.db").display());
+    for (arguments, says) in [
+        (vec![], "a key to check tokens with is needed"),
+        (vec!["--jwt-secret", "too-short-to-be-one"], "at least 32 bytes"),
+        (vec!["--jwks", "http://id.example.com/jwks"], "must come over https"),
+        (vec!["--jwks", "/nowhere/keys.json"], "reading the key set"),
+        (vec!["--jwt-secret", SECRET, "--catalog", "/nowhere.toml"], "reading the catalog"),
+        (vec!["--jwt-secret", SECRET, "--database-url", "mysql://x"], "sqlite: or postgres://"),
+    ] {
+        let mut command = program();
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(&arguments);
+        if !arguments.contains(&"--database-url") {
+            command.args(["--database-url", &url]);
+        }
+        let output = run(&mut command, "");
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.contains(says), "{arguments:?}: {said}");
+        assert!(!said.contains("too-short"), "a secret is not repeated: {said}");
+    }
+}
+
+#[test]
+fn tokens_say_what_was_asked_for() {
+    let mut command = program();
+    command.args([
+        "token",
+        "--sub",
+        "mia",
+        "--name",
+        "Mia",
+        "--role",
+        "user",
+        "--expires-in",
+        "15m",
+    ]);
+    command.args([
+        "--organization",
+        "acme=Acme",
+        "--organization",
+        "beta",
+        "--workspace",
+        "acme/ws-1",
+        "--workspace",
+        "x/ws-9",
+    ]);
+    let output = run(command.env("ACTIVITY_LOGS_JWT_SECRET", SECRET), "");
+    let token = text(&output.stdout);
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::HS256);
+    validation.validate_aud = false;
+    let key = jsonwebtoken::DecodingKey::from_secret(SECRET.as_bytes());
+    let claims = jsonwebtoken::decode::<Value>(token.trim(), &key, &validation).unwrap().claims;
+    assert_eq!(
+        claims["organizations"],
+        json!([{"id": "acme", "name": "Acme", "workspaces": ["ws-1"]}, {"id": "beta"}])
+    );
+    assert_eq!(claims["workspaces"], json!([{"organization_id": "x", "id": "ws-9"}]));
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 900);
+    assert!(
+        !run(program().args(["token", "--sub", "a", "--role", "admin"]), "").status.success(),
+        "no secret, no token"
+    );
+}
+
+#[test]
+fn help_names_every_command_and_no_secret() {
+    let help = text(&run(program().arg("--help"), "").stdout);
+    for command in ["serve", "demo", "import", "token", "openapi"] {
+        assert!(help.contains(command), "{help}");
+    }
+    let serve =
+        run(program().args(["serve", "--help"]).env("ACTIVITY_LOGS_JWT_SECRET", SECRET), "");
+    assert!(!text(&serve.stdout).contains(SECRET));
+}
+
+async fn import_keeps_the_good_lines_and_names_the_bad(kind: Kind) {
+    let database = kind.database().await;
+    let entry = |id: u32, identifier: &str| {
+        json!({"id": format!("00000000-0000-4000-8000-{id:012}"), "type": "Users", "action": "Fetch",
+            "user": {"id": "a", "name": "A"}, "organization": {"id": "acme", "name": "Acme"}, "identifier": identifier})
+        .to_string()
+    };
+    let lines = [
+        entry(1, "one"),
+        "{\"type\":".to_owned(),
+        entry(2, "two"),
+        String::new(),
+        entry(3, "three").replace("Users", "Rocket"),
+        entry(1, "another one"),
+        entry(4, "four"),
+    ];
+    let mut command = program();
+    command.args(["import", "-", "--database-url", database.url()]);
+    let output = run(&mut command, &lines.join("\n"));
+    let (said, errors) = (text(&output.stdout), text(&output.stderr));
+    assert!(!output.status.success(), "bad lines are no success");
+    assert!(said.contains("3 recorded, 0 there already, 3 bad lines"), "{said} {errors}");
+    for line in ["line 2: is no JSON", "line 5: /type is no type", "line 6: its id is taken"] {
+        assert!(errors.contains(line), "{line}: {errors}");
+    }
+    let again = run(&mut command, &[entry(1, "one"), entry(5, "five")].join("\n"));
+    assert!(
+        again.status.success()
+            && text(&again.stdout).contains("1 recorded, 1 there already, 0 bad lines")
+    );
+}

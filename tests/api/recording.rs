@@ -1,0 +1,198 @@
+//! Recording: what is taken, what is refused, and that a refusal records nothing.
+
+use activity_logs_tests::{
+    Answer, Kind, TestService, admin, entry, on_both_databases, recorder, token,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+on_both_databases! {
+    entries_are_recorded_and_read_back
+    repeating_a_request_records_nothing_new
+    another_entry_under_a_taken_id_is_a_conflict
+    bad_input_gets_its_own_problem_and_records_nothing
+    a_service_records_only_where_its_token_says
+}
+
+const PATH: &str = "/api/v1/activity-logs";
+
+async fn entries_are_recorded_and_read_back(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let id = Uuid::new_v4();
+    let sent = json!({
+        "id": id, "occurred_at": "2026-01-31T09:30:00+01:00", "type": "Organization", "action": "Update",
+        "outcome": "failure", "user": {"id": "a:b@c-d_e.f", "name": "Ada \"✓\" Åbåra\n", "email": "ada@example.com"},
+        "organization": {"id": "acme", "name": "Acme"}, "workspace": {"id": "ws-1", "name": "研究"},
+        "identifier": "<b>x</b> \u{202e}", "old_value": {"b": [1.50, null, {"z": "", "a": "é"}], "a": 1e3},
+        "new_value": [], "context": {"ip_address": "2001:db8::1", "user_agent": "curl/8", "request_id": "r-1"},
+    });
+    let answer = service.record(json!([sent, entry("acme", "second")])).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(
+        answer.body["entries"][0],
+        json!({"id": id, "sequence": 0, "position": 1, "status": "new"})
+    );
+    assert_eq!(answer.body["entries"][1]["sequence"], 1);
+
+    let got =
+        service.get(&format!("/api/v1/organizations/acme/activity-logs/{id}"), &admin()).await;
+    let mut expected = sent;
+    expected["occurred_at"] = json!("2026-01-31T08:30:00.000000Z");
+    expected["old_value"] = json!({"a": 1000, "b": [1.5, null, {"a": "é", "z": ""}]});
+    expected["position"] = json!(1);
+    expected["sequence"] = json!(0);
+    expected["recorded_at"] = got.body["recorded_at"].clone();
+    assert_eq!(got.body, expected);
+}
+
+async fn repeating_a_request_records_nothing_new(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let mut repeated = entry("acme", "once");
+    repeated["id"] = json!(Uuid::new_v4());
+    let entries = json!([repeated, repeated]);
+    let first = service.record(entries.clone()).await;
+    let again = service.record(entries).await;
+    let statuses = |answer: &Answer| [0, 1].map(|i| answer.body["entries"][i]["status"].clone());
+    assert_eq!(statuses(&first), [json!("new"), json!("duplicate")]);
+    assert_eq!(statuses(&again), [json!("duplicate"), json!("duplicate")]);
+    assert_eq!(first.body["entries"][0]["position"], again.body["entries"][0]["position"]);
+    assert_eq!(service.position().await, 1);
+}
+
+async fn another_entry_under_a_taken_id_is_a_conflict(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let mut taken = entry("acme", "one");
+    taken["id"] = json!(Uuid::new_v4());
+    service.record(json!([taken])).await;
+    let mut other = taken.clone();
+    other["identifier"] = json!("two");
+    let answer = service.record(json!([entry("acme", "good"), other])).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem(), answer.pointer()),
+        (409, "id_conflict", "/entries/1/id")
+    );
+    assert_eq!(service.position().await, 1, "a refused request records nothing");
+}
+
+fn with(field: &str, value: Value) -> Vec<u8> {
+    let mut changed = entry("acme", "x");
+    changed[field] = value;
+    body(&[changed])
+}
+
+fn body(entries: &[Value]) -> Vec<u8> {
+    json!({ "entries": entries }).to_string().into_bytes()
+}
+
+async fn bad_input_gets_its_own_problem_and_records_nothing(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let deep =
+        format!("{{\"entries\":[{{\"new_value\":{}1{}}}]}}", "[".repeat(200), "]".repeat(200));
+    let surrogate = b"{\"entries\":[{\"identifier\":\"\\ud800\"}]}".to_vec();
+    let mut too_large = body(&[entry("acme", "x")]);
+    too_large.resize(4 * 1024 * 1024 + 1, b' ');
+    let ahead = activity_logs_tests::now() + 600;
+    let ahead = activity_logs_model::Timestamp::EPOCH.plus_seconds(ahead.try_into().unwrap());
+    let read = json!({"type": "Users", "action": "Fetch", "user": {"id": "a", "name": "A"}, "new_value": 1});
+    let create = json!({"type": "Users", "action": "Create", "user": {"id": "a", "name": "A"}, "old_value": 1, "new_value": 2});
+    let cases: Vec<(Vec<u8>, u16, &str, &str)> = vec![
+        (b"{\"entries\":[".to_vec(), 400, "malformed_json", ""),
+        (b"".to_vec(), 400, "malformed_json", ""),
+        (deep.into_bytes(), 400, "malformed_json", ""),
+        (surrogate, 400, "malformed_json", ""),
+        (b"\xff\xfe".to_vec(), 400, "malformed_json", ""),
+        (b"[]".to_vec(), 422, "invalid_entries", ""),
+        (b"{\"entries\":{}}".to_vec(), 422, "invalid_entries", "/entries"),
+        (b"{\"entries\":[],\"more\":1}".to_vec(), 422, "invalid_entries", "/more"),
+        (body(&[]), 422, "invalid_entries", "/entries"),
+        (body(&vec![entry("acme", "x"); 1001]), 422, "invalid_entries", "/entries"),
+        (too_large, 413, "body_too_large", ""),
+        (
+            with("new_value", json!("x".repeat(64 * 1024 - 1))),
+            422,
+            "invalid_entries",
+            "/entries/0/new_value",
+        ),
+        (with("identifier", json!("a\u{0}b")), 422, "invalid_entries", "/entries/0/identifier"),
+        (with("new_value", json!({"a\u{0}": 1})), 422, "invalid_entries", "/entries/0/new_value"),
+        (with("id", json!("entry-1")), 422, "invalid_entries", "/entries/0/id"),
+        (with("type", json!("Rocket")), 422, "invalid_entries", "/entries/0/type"),
+        (with("action", json!("Deploy")), 422, "invalid_entries", "/entries/0/action"),
+        (with("type", json!("ActivityLogs")), 422, "invalid_entries", "/entries/0/type"),
+        (with("identifier", json!(7)), 422, "invalid_entries", "/entries/0/identifier"),
+        (with("colour", json!("red")), 422, "invalid_entries", "/entries/0/colour"),
+        (with("occurred_at", json!(ahead)), 422, "invalid_entries", "/entries/0/occurred_at"),
+        (
+            with("occurred_at", json!("1969-12-31T23:59:59.999999Z")),
+            422,
+            "invalid_entries",
+            "/entries/0/occurred_at",
+        ),
+        (
+            with("occurred_at", json!("9999-12-31T23:59:59Z")),
+            422,
+            "invalid_entries",
+            "/entries/0/occurred_at",
+        ),
+        (
+            with("organization", json!({"id": "a b", "name": "A"})),
+            422,
+            "invalid_entries",
+            "/entries/0/organization/id",
+        ),
+        (body(&[read]), 422, "invalid_entries", "/entries/0/new_value"),
+        (body(&[create]), 422, "invalid_entries", "/entries/0/old_value"),
+    ];
+    let mut details = std::collections::HashSet::new();
+    for (body, status, code, pointer) in cases {
+        let start = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
+        let request = service.request(Method::POST, PATH, Some(&recorder()));
+        let answer =
+            Answer::of(request.header("content-type", "application/json").body(body)).await;
+        let got = (answer.status.as_u16(), answer.problem(), answer.pointer());
+        assert_eq!(got, (status, code, pointer), "{start}: {answer:?}");
+        let detail = format!("{}{}", answer.body["detail"], answer.body["errors"][0]["detail"]);
+        assert!(!detail.is_empty());
+        details.insert(detail);
+    }
+    assert!(details.len() >= 20, "problems say what is wrong: {details:?}");
+
+    for media_type in [None, Some("text/plain"), Some("application/xml")] {
+        let mut request = service
+            .request(Method::POST, PATH, Some(&recorder()))
+            .body(body(&[entry("acme", "x")]));
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
+        let answer = Answer::of(request).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (415, "unsupported_media_type"));
+    }
+    assert_eq!(service.position().await, 0, "nothing was recorded");
+
+    let mut largest = body(&[entry("acme", "x")]);
+    largest.resize(4 * 1024 * 1024, b' ');
+    let request = service.request(Method::POST, PATH, Some(&recorder()));
+    let answer =
+        Answer::of(request.header("content-type", "application/json; charset=utf-8").body(largest))
+            .await;
+    assert_eq!(answer.status, 201, "4 MiB are taken: {answer:?}");
+}
+
+async fn a_service_records_only_where_its_token_says(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let bound = token(json!({"sub": "s", "role": "service", "organizations": [{"id": "acme"}]}));
+    let post = |entries: Value, token: String| {
+        Answer::of(
+            service.request(Method::POST, PATH, Some(&token)).json(&json!({ "entries": entries })),
+        )
+    };
+    let answer = post(json!([entry("acme", "x"), entry("umbrella", "x")]), bound.clone()).await;
+    assert_eq!((answer.status.as_u16(), answer.pointer()), (403, "/entries/1/organization"));
+    let mut platform = entry("acme", "x");
+    platform["organization"] = json!(null);
+    assert_eq!(post(json!([platform]), bound.clone()).await.status, 403);
+    assert_eq!(post(json!([entry("acme", "x")]), admin()).await.problem(), "forbidden");
+    assert_eq!(service.position().await, 0);
+    assert_eq!(post(json!([entry("acme", "x")]), bound).await.status, 201);
+}
