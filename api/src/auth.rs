@@ -7,13 +7,14 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use activity_logs_model::{Caller, Claims, ProblemCode};
 use anyhow::{Context as _, bail};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use tokio::time::Instant;
 
 use crate::problem::ApiError;
 
@@ -304,5 +305,39 @@ mod tests {
         assert!("short".parse::<Secret>().is_err());
         let secret: Secret = "x".repeat(32).parse().unwrap();
         assert!(!format!("{secret:?}").contains('x'));
+    }
+
+    /// A key set with these key ids, all of one key (RFC 8037, appendix A.2).
+    fn write_set(path: &std::path::Path, ids: &[&str]) {
+        let key = |id: &&str| {
+            serde_json::json!({"kty": "OKP", "crv": "Ed25519", "kid": id,
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
+        };
+        let keys: Vec<_> = ids.iter().map(key).collect();
+        std::fs::write(path, serde_json::json!({ "keys": keys }).to_string()).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_set_follows_its_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        write_set(&path, &["old"]);
+        let verifier = Verifier::load(KeySource::File(path.clone()), None, None).await.unwrap();
+        let Keys::Set(set) = &verifier.keys else { panic!("a key set") };
+        let knows = async |id: &str| find(&set.current(Some(id)).await, Some(id)).is_some();
+
+        write_set(&path, &["new"]);
+        assert!(!knows("new").await, "just loaded");
+        tokio::time::advance(MIN_REFRESH).await;
+        assert!(knows("old").await, "a known key does not make the service look again");
+        assert!(knows("new").await, "an unknown one does, after a while");
+        assert!(!knows("old").await, "what has left the set opens nothing");
+
+        write_set(&path, &["newest"]);
+        tokio::time::advance(MAX_AGE).await;
+        assert!(!knows("new").await, "an old set is looked at again for known keys too");
+        std::fs::remove_file(&path).unwrap();
+        tokio::time::advance(MAX_AGE).await;
+        assert!(knows("newest").await, "a source that is away takes nothing away");
     }
 }

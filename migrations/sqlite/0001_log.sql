@@ -99,3 +99,19 @@ CREATE TRIGGER service_head_never_goes BEFORE DELETE ON service_head
 BEGIN
     SELECT RAISE(ABORT, 'positions are never reused');
 END;
+
+-- As above: a replaced row would go without firing the triggers that keep it.
+CREATE TRIGGER logs_are_not_replaced BEFORE INSERT ON logs
+WHEN EXISTS (
+    SELECT 1 FROM logs WHERE organization_id = NEW.organization_id
+        AND (deleted_at IS NOT NULL OR next_sequence > NEW.next_sequence)
+)
+BEGIN
+    SELECT RAISE(ABORT, 'a log only advances');
+END;
+
+CREATE TRIGGER service_head_is_not_replaced BEFORE INSERT ON service_head
+WHEN EXISTS (SELECT 1 FROM service_head)
+BEGIN
+    SELECT RAISE(ABORT, 'positions are never reused');
+END;

@@ -186,6 +186,13 @@ where
     query.push(")");
 }
 
+fn push_some(query: &mut QueryBuilder<Db>, condition: &str, values: Vec<&str>) {
+    if !values.is_empty() {
+        query.push(condition);
+        push_in(query, values);
+    }
+}
+
 /// The SQL reading of [`Visibility`]: must hold exactly where `Visibility::allows` does.
 fn push_visibility(query: &mut QueryBuilder<Db>, visibility: &Visibility, scope: Scope<'_>) {
     let (user, reach) = match visibility {
@@ -210,26 +217,31 @@ fn push_visibility(query: &mut QueryBuilder<Db>, visibility: &Visibility, scope:
             Type::ADMINISTRATIVE_PREFIX.len(),
             Type::ADMINISTRATIVE_PREFIX
         ));
-        let whole: Vec<_> = reach
-            .iter()
-            .filter(|(_, reach)| **reach == Reach::Whole)
-            .map(|(id, _)| id.as_str())
+        // Three flat lists, however many organizations there are: SQLite bounds the depth of
+        // an expression, and a chain of ORs is as deep as it is long.
+        let whole =
+            reach.iter().filter(|(_, reach)| **reach == Reach::Whole).map(|(id, _)| id.as_str());
+        push_some(query, " OR organization_id", whole.collect());
+        let parts = || {
+            reach.iter().filter_map(|(id, reach)| match reach {
+                Reach::Whole => None,
+                Reach::Part { without_workspace, workspaces } => {
+                    Some((id.as_str(), *without_workspace, workspaces))
+                }
+            })
+        };
+        let members =
+            parts().filter(|(_, without_workspace, _)| *without_workspace).map(|(id, ..)| id);
+        push_some(query, " OR workspace_id IS NULL AND organization_id", members.collect());
+        let pairs: Vec<_> = parts()
+            .flat_map(|(id, _, workspaces)| workspaces.iter().map(move |workspace| (id, workspace)))
             .collect();
-        if !whole.is_empty() {
-            query.push(" OR organization_id");
-            push_in(query, whole);
-        }
-        for (id, reach) in reach {
-            let Reach::Part { without_workspace, workspaces } = reach else { continue };
-            query.push(" OR (organization_id = ").push_bind(id.to_string()).push(" AND (1 = 0");
-            if *without_workspace {
-                query.push(" OR workspace_id IS NULL");
-            }
-            if !workspaces.is_empty() {
-                query.push(" OR workspace_id");
-                push_in(query, workspaces.iter().map(WorkspaceId::as_str));
-            }
-            query.push("))");
+        if !pairs.is_empty() {
+            query.push(" OR (organization_id, workspace_id) IN (");
+            query.push_values(pairs, |mut row, (organization, workspace)| {
+                row.push_bind(organization.to_owned()).push_bind(workspace.to_string());
+            });
+            query.push(")");
         }
         query.push("))");
     }
@@ -458,6 +470,14 @@ impl Backend for Database {
         self.writer.close().await;
         self.readers.close().await;
     }
+}
+
+/// Inserts entries and does nothing else that a log needs: what recording is measured against.
+#[cfg(feature = "testing")]
+pub(crate) async fn insert_bare(database: &Database, entries: &[Entry]) -> Result<(), Error> {
+    let mut transaction = begin_write(&database.writer).await?;
+    insert_entries(&mut transaction, entries).await?;
+    Ok(transaction.commit().await?)
 }
 
 fn removal_entry(removal: &Removal, name: &str, removed: u64) -> NewEntry {

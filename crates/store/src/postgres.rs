@@ -2,7 +2,7 @@
 
 #[path = "log.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
-mod log;
+pub(crate) mod log;
 
 use std::str::FromStr;
 

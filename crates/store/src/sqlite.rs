@@ -1,7 +1,7 @@
 //! What is SQLite's own: how it is opened, locked and written in bulk.
 
 #[path = "log.rs"]
-mod log;
+pub(crate) mod log;
 
 use std::fs::File;
 use std::path::Path;

@@ -1,11 +1,16 @@
 //! Databases for tests: each test has its own, on either kind, and leaves nothing behind.
 
+use std::path::Path;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
+use activity_logs_model::Entry;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use crate::{Error, Options, postgres, sqlite};
 
 /// Names a PostgreSQL server that tests may make databases in, by the URL of any database of
 /// it; the role must be a superuser. `cargo xtask test` starts a server and sets this.
@@ -51,6 +56,29 @@ impl TestDatabase {
     pub fn url(&self) -> &str {
         &self.url
     }
+}
+
+/// The baseline of recording: the same rows, into the same table with the same indexes and the
+/// same durability, by a bare loop of prepared batch inserts of `batch` rows, each committed.
+///
+/// # Errors
+/// [`Error`] when the database fails.
+pub async fn insert_bare(url: &str, entries: &[Entry], batch: usize) -> Result<Duration, Error> {
+    let options = Options::default();
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let database = sqlite::open(Path::new(path), &options).await?;
+        let started = Instant::now();
+        for entries in entries.chunks(batch) {
+            sqlite::log::insert_bare(&database, entries).await?;
+        }
+        return Ok(started.elapsed());
+    }
+    let database = postgres::open(url, &options).await?;
+    let started = Instant::now();
+    for entries in entries.chunks(batch) {
+        postgres::log::insert_bare(&database, entries).await?;
+    }
+    Ok(started.elapsed())
 }
 
 fn server_url() -> String {

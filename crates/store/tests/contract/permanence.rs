@@ -23,7 +23,7 @@ const EVERYWHERE: [&str; 9] = [
     "DELETE FROM service_head",
 ];
 
-const SQLITE: [&str; 12] = [
+const SQLITE: [&str; 15] = [
     "UPDATE OR REPLACE entries SET sequence = 0",
     "UPDATE OR IGNORE entries SET identifier = 'changed'",
     "INSERT OR REPLACE INTO entries SELECT * FROM entries",
@@ -40,6 +40,9 @@ const SQLITE: [&str; 12] = [
     "UPDATE logs SET organization_id = 'other' WHERE organization_id = 'acme'",
     "UPDATE logs SET deleted_at = NULL WHERE organization_id = 'gone'",
     "UPDATE logs SET next_sequence = 100 WHERE organization_id = 'gone'",
+    "REPLACE INTO logs VALUES ('acme', 'acme Inc.', 'acme', 0, NULL)",
+    "REPLACE INTO logs VALUES ('gone', 'gone Inc.', 'gone', 3, NULL)",
+    "REPLACE INTO service_head VALUES (1, 0)",
     "UPDATE service_head SET position = 0",
     "UPDATE service_head SET position = position - 1",
 ];

@@ -21,7 +21,7 @@ use crate::support::{
     ALL, Subject, entry, id, listing, newest_first, organization, record, workspace,
 };
 
-contract!(visibility_is_one_rule, filters_are_one_rule);
+contract!(visibility_is_one_rule, filters_are_one_rule, a_token_may_name_thousands);
 
 // Few of each, so that they meet; some differ in case alone or share ids with others.
 const USERS: &[&str] = &["ada", "Ada", "ben", "acme"];
@@ -241,4 +241,35 @@ async fn filters_are_one_rule(subject: Subject) {
         }
         Ok(())
     });
+}
+
+/// Databases bound how deep an expression may be; how much a token grants is not bounded by that.
+async fn a_token_may_name_thousands(subject: Subject) {
+    let store = subject.open().await;
+    let inside = |log: &str, name: &str| NewEntry {
+        workspace: Some(workspace(name)),
+        ..entry(Some(log), name)
+    };
+    let recorded =
+        record(&store, vec![inside("org-7", "ws-7"), inside("org-7", "ws-8"), inside("x", "ws-7")])
+            .await;
+    let membership = |i: usize| MembershipClaim {
+        id: id(&format!("org-{i}")),
+        name: None,
+        workspaces: (i % 3 > 0).then(|| vec![id(&format!("ws-{i}"))]),
+    };
+    let grant = |i: usize| GrantClaim {
+        organization_id: id(&format!("granted-{i}")),
+        id: id(&format!("ws-{i}")),
+    };
+    let visibility = visibility_of(Claims {
+        sub: id("nobody"),
+        name: None,
+        email: None,
+        role: Role::User,
+        organizations: (0..3_000).map(membership).collect(),
+        workspaces: (0..3_000).map(grant).collect(),
+    });
+    let page = store.list(&listing(&visibility, &ALL, 3)).await.expect("a page");
+    assert_eq!(page.entries, recorded[..1]);
 }
