@@ -156,7 +156,7 @@ pub async fn around(
     let status = response.status().as_u16();
     let took = started.elapsed();
     span.in_scope(|| {
-        tracing::info!(method, route, status, took_ms = took.as_secs_f64() * 1e3, "answered");
+        tracing::info!(method, route, status, took_us = took.as_micros() as u64, "answered");
     });
     let labels = [("method", method), ("route", route), ("status", status.to_string())];
     metrics::counter!("activity_logs_http_requests_total", &labels).increment(1);

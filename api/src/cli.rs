@@ -33,7 +33,12 @@ struct Cli {
     )]
     log_format: LogFormat,
     /// What is logged, for example `info` or `activity_logs=debug`.
-    #[arg(long, global = true, env = "ACTIVITY_LOGS_LOG", default_value = "info")]
+    #[arg(
+        long,
+        global = true,
+        env = "ACTIVITY_LOGS_LOG",
+        default_value = "info,actix_server=warn"
+    )]
     log: String,
 }
 

@@ -10,13 +10,13 @@ pub enum Error {
     UnknownDatabase,
     /// It does not answer, or is busy for too long; trying again later may help.
     #[error("the database is not available: {0}")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(sqlx::Error),
     /// A statement failed: a defect, or a database somebody else changed.
     #[error("the database refused a statement: {0}")]
-    Database(#[source] sqlx::Error),
+    Database(sqlx::Error),
     /// The schema can't be brought up to date.
     #[error("the database's schema can't be brought up to date: {0}")]
-    Migration(#[source] sqlx::migrate::MigrateError),
+    Migration(sqlx::migrate::MigrateError),
     /// The schema is not the one this program was built for.
     #[error("the database's schema is not current; restart the service to bring it up to date")]
     SchemaNotCurrent,

@@ -1,5 +1,8 @@
 //! What is PostgreSQL's own: how it is opened, locked and written in bulk.
 
+#[path = "conditions.rs"]
+#[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
+mod conditions;
 #[path = "log.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 pub(crate) mod log;

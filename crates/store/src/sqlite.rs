@@ -1,5 +1,7 @@
 //! What is SQLite's own: how it is opened, locked and written in bulk.
 
+#[path = "conditions.rs"]
+mod conditions;
 #[path = "log.rs"]
 pub(crate) mod log;
 
