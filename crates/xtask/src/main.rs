@@ -72,7 +72,7 @@ fn demo(arguments: &[String]) -> Result<()> {
 fn openapi(check: bool) -> Result<()> {
     run::run(&mut cargo(["build", "--package", "activity-logs"]))?;
     let document =
-        output(&mut std::process::Command::new(target("debug/activity-logs")).arg("openapi"))?;
+        output(std::process::Command::new(target("debug/activity-logs")).arg("openapi"))?;
     let path = root().join("openapi/openapi.json");
     if !check {
         return Ok(std::fs::write(path, document)?);

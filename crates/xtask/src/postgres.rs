@@ -2,7 +2,8 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
@@ -11,6 +12,8 @@ use crate::run::{install, is_on_path, is_root, output, run};
 
 /// Where tests find the server.
 pub(crate) const VARIABLE: &str = "ACTIVITY_LOGS_TEST_POSTGRES";
+
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Whether commits reach the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,7 @@ pub(crate) struct Server {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    child: Option<Child>,
 }
 
 impl Server {
@@ -43,7 +47,7 @@ impl Server {
             run(Command::new("chown").arg("postgres").arg(folder.path()))?;
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let server = Self { folder, programs, port };
+        let mut server = Self { folder, programs, port, child: None };
         output(
             &mut server
                 .program("initdb", &["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]),
@@ -54,14 +58,30 @@ impl Server {
              -c fsync={fsync} -c full_page_writes={fsync}",
             server.folder.path().display()
         );
-        let log = server.folder.path().join("log");
-        let mut start = server.program("pg_ctl", &["-w", "-o", &options, "-l"]);
-        // The server inherits the streams: piped, they would never end.
-        let status = start.arg(&log).arg("start").stdout(Stdio::null()).status()?;
-        if !status.success() {
-            bail!("PostgreSQL did not start: {}", std::fs::read_to_string(log).unwrap_or_default());
-        }
+        let log = std::fs::File::create(server.folder.path().join("log"))?;
+        // A child, so that an interrupted run takes its server along.
+        let mut postgres = server.program("postgres", &[]);
+        postgres.args(options.split(' ')).stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
+        server.child = Some(postgres.spawn()?);
+        server.wait_until_ready()?;
         Ok(server)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        let port = self.port.to_string();
+        let mut ask = Command::new(self.programs.join("pg_isready"));
+        ask.args(["-q", "-h", "127.0.0.1", "-p", &port]);
+        while !ask.status()?.success() {
+            let ended =
+                self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+            if ended || Instant::now() > deadline {
+                let log = std::fs::read_to_string(self.folder.path().join("log"));
+                bail!("PostgreSQL did not start: {}", log.unwrap_or_default());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// The URL of its maintenance database.
@@ -102,12 +122,15 @@ impl Drop for Server {
         {
             eprintln!("stopping PostgreSQL: {error:#}");
         }
+        if let Some(mut child) = self.child.take() {
+            let _ = child.wait();
+        }
     }
 }
 
 /// The folder of initdb and its like: on the PATH, or where Debian keeps them, newest first.
 fn find_programs() -> Option<PathBuf> {
-    if is_on_path("initdb") && is_on_path("pg_ctl") && is_on_path("createdb") {
+    if is_on_path("initdb") && is_on_path("pg_ctl") && is_on_path("pg_isready") {
         return Some(PathBuf::new());
     }
     let mut versions: Vec<PathBuf> = std::fs::read_dir(Path::new("/usr/lib/postgresql"))

@@ -21,7 +21,8 @@ const LAYERS: [(&str, &[&str]); 5] = [
 
 /// Checks every rule; gives their number.
 pub(crate) fn check() -> Result<usize> {
-    let rules: [(&str, fn() -> Result<()>); 4] = [
+    type Rule = fn() -> Result<()>;
+    let rules: [(&str, Rule); 4] = [
         ("crates depend only on lower layers", layers),
         ("both databases have the same migrations", migrations),
         ("files are short", sizes),
