@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::problem::ApiError;
-use crate::reading::{Look, record_denied, record_denied_removal};
+use crate::reading::{Look, record_look};
 
 /// The identifier of a request, accepted from the caller or made here.
 #[derive(Debug, Clone)]
@@ -114,7 +114,8 @@ extractor!(Administrator, async |request: HttpRequest| {
     if caller.role == Role::Admin {
         return Ok(Administrator { caller, organization });
     }
-    record_denied_removal(app(&request), &caller, context_of(&request), &organization).await?;
+    let look = Look::removal(&organization).denied();
+    record_look(app(&request), &caller, context_of(&request), None, look).await?;
     Err(ApiError::new(ProblemCode::Forbidden, "Only administrators may end an organization."))
 });
 
@@ -132,7 +133,8 @@ extractor!(GlobalReader, async |request: HttpRequest| {
     if visibility != Visibility::Nothing {
         return Ok(GlobalReader { caller, visibility });
     }
-    record_denied(app(&request), &caller, context_of(&request), None, Look::of(&request)).await?;
+    let look = Look::of(&request).denied();
+    record_look(app(&request), &caller, context_of(&request), None, look).await?;
     Err(ApiError::new(
         ProblemCode::Forbidden,
         "Tokens of the role `service` record and read nothing.",
@@ -176,7 +178,7 @@ extractor!(OrganizationReader, async |request: HttpRequest| {
         Some(_) => Look::of(&request),
         None => Look::of(&request).in_organization(&id),
     };
-    record_denied(app(&request), &caller, context_of(&request), organization, look).await?;
+    record_look(app(&request), &caller, context_of(&request), organization, look.denied()).await?;
     Err(ApiError::new(ProblemCode::Forbidden, "You may not open this organization."))
 });
 

@@ -9,24 +9,35 @@ use actix_web::HttpRequest;
 use crate::app::App;
 use crate::problem::ApiError;
 
-/// What was looked at: one entry or a list, and which.
+/// What somebody did, or wanted to do, to the log.
 pub(crate) struct Look {
+    kind: Type,
     action: Action,
+    outcome: Outcome,
     identifier: String,
 }
 
 impl Look {
-    /// A list, described in words.
+    fn new(kind: Type, action: Action, identifier: String) -> Self {
+        Self { kind, action, outcome: Outcome::Success, identifier }
+    }
+
+    /// Looked at a list, described in words.
     pub(crate) fn list(description: String) -> Self {
-        Self { action: Action::fetch_all(), identifier: description }
+        Self::new(Type::activity_logs(), Action::fetch_all(), description)
     }
 
-    /// One entry.
+    /// Looked at one entry.
     pub(crate) fn entry(id: impl std::fmt::Display) -> Self {
-        Self { action: Action::fetch(), identifier: format!("entry {id}") }
+        Self::new(Type::activity_logs(), Action::fetch(), format!("entry {id}"))
     }
 
-    /// What a request that was denied wanted to look at.
+    /// Ended an organization.
+    pub(crate) fn removal(organization: &OrganizationId) -> Self {
+        Self::new(Type::admin_accounts(), Action::delete(), organization.to_string())
+    }
+
+    /// What a request wants to look at.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         match request.match_info().get("id") {
             Some(id) => Self::entry(id),
@@ -40,65 +51,31 @@ impl Look {
         self.identifier.push_str(&format!(" of organization {id}"));
         self
     }
+
+    /// The same, wanted and refused.
+    pub(crate) fn denied(self) -> Self {
+        Self { outcome: Outcome::Denied, ..self }
+    }
 }
 
-/// Records that somebody looks. The answer must not leave before this has returned.
+/// Records what somebody did or wanted to do, in the organization's log or (`None`) in the
+/// platform log. The answer must not leave before this has returned.
 ///
 /// # Errors
 /// A 503 problem when it can't be recorded: then the reading fails.
-pub(crate) async fn record_reading(
+pub(crate) async fn record_look(
     app: &App,
     caller: &Caller,
     context: Context,
     organization: Option<OrganizationRef>,
     look: Look,
-) -> Result<(), ApiError> {
-    record(app, caller, context, organization, Type::activity_logs(), look, Outcome::Success).await
-}
-
-/// Records that somebody wanted to look and may not.
-///
-/// # Errors
-/// A 503 problem when it can't be recorded.
-pub(crate) async fn record_denied(
-    app: &App,
-    caller: &Caller,
-    context: Context,
-    organization: Option<OrganizationRef>,
-    look: Look,
-) -> Result<(), ApiError> {
-    record(app, caller, context, organization, Type::activity_logs(), look, Outcome::Denied).await
-}
-
-/// Records that somebody wanted to end an organization and may not.
-///
-/// # Errors
-/// A 503 problem when it can't be recorded.
-pub(crate) async fn record_denied_removal(
-    app: &App,
-    caller: &Caller,
-    context: Context,
-    organization: &OrganizationId,
-) -> Result<(), ApiError> {
-    let look = Look { action: Action::delete(), identifier: organization.to_string() };
-    record(app, caller, context, None, Type::admin_accounts(), look, Outcome::Denied).await
-}
-
-async fn record(
-    app: &App,
-    caller: &Caller,
-    context: Context,
-    organization: Option<OrganizationRef>,
-    kind: Type,
-    look: Look,
-    outcome: Outcome,
 ) -> Result<(), ApiError> {
     let entry = NewEntry {
         id: None,
         occurred_at: None,
-        kind,
+        kind: look.kind,
         action: look.action,
-        outcome,
+        outcome: look.outcome,
         user: caller.person.clone(),
         organization,
         workspace: None,

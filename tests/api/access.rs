@@ -1,17 +1,45 @@
 //! Access: every operation of the OpenAPI document, asked by those who may not.
 
+use activity_logs::auth::KeySource;
+use activity_logs_store::Options;
 use activity_logs_tests::{
     AUDIENCE, Answer, ISSUER, Kind, SECRET, TestService, admin, claims, entry, member, now,
-    on_both_databases, sign, token,
+    on_both_databases, secret, settings, sign, token,
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::keys::{self, public};
+
 on_both_databases! {
     no_operation_answers_without_a_genuine_token
+    no_operation_answers_a_token_forged_for_a_key_set
     another_organizations_member_gets_nothing
     unknown_paths_and_methods_are_problems
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_web_app_is_served_beside_the_api() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "<title>App</title>").unwrap();
+    std::fs::write(folder.path().join("app.js"), "start()").unwrap();
+    let database = Kind::Sqlite.database().await;
+    let mut settings = settings(database.url(), secret(), Options::default()).await.unwrap();
+    settings.web_root = Some(folder.path().to_owned());
+    let service = TestService::start_with(settings).await.unwrap();
+    for (path, status, body) in [
+        ("/", 200, "<title>App</title>"),
+        ("/organizations/acme/activity-logs", 200, "<title>App</title>"),
+        ("/app.js", 200, "start()"),
+        ("/../Cargo.toml", 200, "<title>App</title>"),
+        ("/%2e%2e/%2e%2e/etc/passwd", 200, "<title>App</title>"),
+        ("/api/v1/nothing", 404, "not_found"),
+    ] {
+        let response = service.request(Method::GET, path, None).send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert!(response.text().await.unwrap().contains(body), "{path}");
+    }
 }
 
 /// Operations that anybody may call: may only get shorter.
@@ -144,6 +172,39 @@ async fn no_operation_answers_without_a_genuine_token(kind: Kind) {
         json!({"sub": "root", "role": "admin", "exp": now() - 20, "aud": [AUDIENCE, "billing"], "iss": ISSUER}),
     );
     assert_eq!(service.get("/api/v1/me", &late).await.status, 200, "clocks may differ by 30 s");
+}
+
+async fn no_operation_answers_a_token_forged_for_a_key_set(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    let key = public(Algorithm::RS256, "one");
+    std::fs::write(&path, json!({ "keys": [key] }).to_string()).unwrap();
+    let database = kind.database().await;
+    let service = TestService::start_on(database.url(), KeySource::File(path), Options::default());
+    let service = service.await.unwrap();
+    let claims = claims(json!({"sub": "root", "role": "admin"}));
+    let hs256 = |id: &str, secret: &str| {
+        let header = Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::HS256) };
+        sign(&header, &claims, &EncodingKey::from_secret(secret.as_bytes()))
+    };
+    let genuine = keys::token(Algorithm::RS256, Some("one"));
+    let payload = genuine.split('.').nth(1).unwrap();
+    let forged = [
+        ("the public key as a secret", hs256("one", key["n"].as_str().unwrap())),
+        ("the key set as a secret", hs256("one", &json!({ "keys": [key] }).to_string())),
+        ("the secret of another service", hs256("one", SECRET)),
+        ("an unknown key id", keys::token(Algorithm::RS256, Some("two"))),
+        ("another key under the id", keys::token(Algorithm::ES256, Some("one"))),
+        ("alg none", format!("eyJhbGciOiJub25lIiwia2lkIjoib25lIn0.{payload}.")),
+    ];
+    assert_eq!(service.get("/api/v1/me", &genuine).await.status, 200);
+    for operation in operations(&service).await.iter().filter(|operation| !operation.public) {
+        for (what, token) in &forged {
+            let answer = call(&service, operation, Some(token)).await;
+            let got = (answer.status.as_u16(), answer.problem());
+            assert_eq!(got, (401, "invalid_token"), "{}: {what}", operation.id);
+        }
+    }
 }
 
 async fn another_organizations_member_gets_nothing(kind: Kind) {

@@ -25,13 +25,13 @@ fn key(algorithm: Algorithm) -> EncodingKey {
     .unwrap()
 }
 
-fn public(algorithm: Algorithm, id: &str) -> Value {
+pub(crate) fn public(algorithm: Algorithm, id: &str) -> Value {
     let mut jwk = Jwk::from_encoding_key(&key(algorithm), algorithm).unwrap();
     jwk.common.key_id = Some(id.to_owned());
     serde_json::to_value(jwk).unwrap()
 }
 
-fn token(algorithm: Algorithm, id: Option<&str>) -> String {
+pub(crate) fn token(algorithm: Algorithm, id: Option<&str>) -> String {
     let mut header = Header::new(algorithm);
     header.kid = id.map(str::to_owned);
     sign(&header, &claims(json!({"sub": "mia", "role": "user"})), &key(algorithm))

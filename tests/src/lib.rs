@@ -71,16 +71,14 @@ impl TestService {
     /// # Errors
     /// When it does not start.
     pub async fn start_on(database_url: &str, keys: KeySource, store: Options) -> Result<Self> {
-        let verifier =
-            Verifier::load(keys, Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned())).await?;
-        let settings = Settings {
-            listen: "127.0.0.1:0".parse()?,
-            database_url: database_url.to_owned(),
-            store,
-            verifier,
-            catalog: Catalog::built_in(),
-            web_root: None,
-        };
+        Self::start_with(settings(database_url, keys, store).await?).await
+    }
+
+    /// A service as the settings say.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_with(settings: Settings) -> Result<Self> {
         let (sender, receiver) = mpsc::channel();
         // A runtime of its own, as the program has.
         let thread = std::thread::spawn(move || {
@@ -234,6 +232,21 @@ impl Answer {
     pub fn items(&self) -> &Vec<Value> {
         self.body["items"].as_array().unwrap_or_else(|| panic!("no list: {self:?}"))
     }
+}
+
+/// What a test service runs on, unless the test changes it.
+///
+/// # Errors
+/// When the keys can't be loaded.
+pub async fn settings(database_url: &str, keys: KeySource, store: Options) -> Result<Settings> {
+    Ok(Settings {
+        listen: "127.0.0.1:0".parse()?,
+        database_url: database_url.to_owned(),
+        store,
+        verifier: Verifier::load(keys, Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned())).await?,
+        catalog: Catalog::built_in(),
+        web_root: None,
+    })
 }
 
 /// The key source of [`SECRET`].

@@ -18,7 +18,7 @@ use crate::openapi::{
     GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems,
 };
 use crate::problem::ApiError;
-use crate::reading::{Look, record_reading};
+use crate::reading::{Look, record_look};
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -119,7 +119,7 @@ pub async fn list_recent_organization_activity_logs(
     let as_of = store.head().await?;
     let items = store.recent(&reader.organization.id, &reader.visibility, as_of, limit).await?;
     let look = Look::list(format!("newest {limit}"));
-    record_reading(
+    record_look(
         app(&request),
         &reader.caller,
         context_of(&request),
@@ -186,8 +186,7 @@ async fn listing(
         total_pages.max(1),
         parameters.filter.describe()
     );
-    record_reading(app(request), caller, context_of(request), organization, Look::list(look))
-        .await?;
+    record_look(app(request), caller, context_of(request), organization, Look::list(look)).await?;
 
     let links = links(request.path(), &parameters, as_of, total_pages);
     let listing = Listing {
@@ -233,8 +232,7 @@ async fn entry(
     let scope = organization.as_ref().map_or(Scope::Everything, |o| Scope::Organization(&o.id));
     let found = app(request).store.find(scope, visibility, id).await?;
     let entry = found.ok_or_else(ApiError::not_found)?;
-    record_reading(app(request), caller, context_of(request), organization, Look::entry(id))
-        .await?;
+    record_look(app(request), caller, context_of(request), organization, Look::entry(id)).await?;
     Ok(HttpResponse::Ok().json(entry))
 }
 

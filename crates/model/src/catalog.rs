@@ -2,11 +2,10 @@
 //! action says about the values before and after.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::checked_text;
 use crate::wire::{ActivityAction, ActivityType, ActivityTypes};
 
 const BUILT_IN: &str = include_str!("catalog.toml");
@@ -17,71 +16,27 @@ const MAX_TOKEN_LENGTH: usize = 64;
 #[error("must be a PascalCase token of 1 to 64 ASCII letters and digits")]
 pub struct InvalidToken;
 
-macro_rules! token {
-    ($(#[$doc:meta])* $name:ident, $example:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        #[cfg_attr(feature = "openapi", schema(
-            value_type = String, pattern = "^[A-Z][A-Za-z0-9]{0,63}$", examples($example)))]
-        pub struct $name(String);
-
-        impl $name {
-            /// The token as it goes over the wire.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-
-            /// What people read: the token's words, "FetchAll" as "Fetch All".
-            pub fn label(&self) -> String {
-                words(&self.0)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidToken;
-            fn try_from(text: String) -> Result<Self, InvalidToken> {
-                let pascal_case = text.starts_with(|c: char| c.is_ascii_uppercase())
-                    && text.len() <= MAX_TOKEN_LENGTH
-                    && text.bytes().all(|b| b.is_ascii_alphanumeric());
-                if pascal_case { Ok(Self(text)) } else { Err(InvalidToken) }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidToken;
-            fn from_str(text: &str) -> Result<Self, InvalidToken> {
-                Self::try_from(text.to_owned())
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(token: $name) -> String {
-                token.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
+fn is_token(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.len() <= MAX_TOKEN_LENGTH
+        && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-token!(
+checked_text!(
     /// What kind of resource was acted on.
-    Type,
-    "Workspace"
+    Type: is_token, InvalidToken, "^[A-Z][A-Za-z0-9]{0,63}$", "Workspace"
 );
-token!(
+checked_text!(
     /// Which operation was done to it.
-    Action,
-    "Update"
+    Action: is_token, InvalidToken, "^[A-Z][A-Za-z0-9]{0,63}$", "Update"
 );
 
 impl Type {
+    /// What people read: the token's words, "AdminUsers" as "Admin Users".
+    pub fn label(&self) -> String {
+        words(self.as_str())
+    }
+
     /// How the tokens of administrative types begin.
     pub const ADMINISTRATIVE_PREFIX: &'static str = "Admin";
 
@@ -103,6 +58,11 @@ impl Type {
 }
 
 impl Action {
+    /// What people read: the token's words, "FetchAll" as "Fetch All".
+    pub fn label(&self) -> String {
+        words(self.as_str())
+    }
+
     /// One resource was read.
     pub fn fetch() -> Self {
         Self("Fetch".to_owned())
@@ -280,6 +240,8 @@ fn words(token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr;
+
     use super::*;
 
     fn token<T: FromStr<Err = InvalidToken>>(text: &str) -> T {

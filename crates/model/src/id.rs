@@ -3,11 +3,6 @@
 //! Each is 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`, and a value of these types
 //! cannot hold anything else.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
 /// The longest platform identifier, in characters.
 pub const MAX_ID_LENGTH: usize = 128;
 
@@ -23,70 +18,69 @@ fn is_platform_id(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'@' | b'-'))
 }
 
-macro_rules! platform_id {
-    ($(#[$doc:meta])* $name:ident, $example:literal) => {
+/// A newtype of text that a check has accepted.
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident: $check:path, $error:ident, $pattern:literal, $example:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        #[cfg_attr(feature = "openapi", schema(
-            value_type = String, min_length = 1, max_length = 128,
-            pattern = "^[A-Za-z0-9._:@-]+$", examples($example)))]
+        #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = $pattern, examples($example)))]
         pub struct $name(String);
 
         impl $name {
-            /// The identifier as text.
+            /// The text as it goes over the wire.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = InvalidId;
-            fn try_from(text: String) -> Result<Self, InvalidId> {
-                if is_platform_id(&text) { Ok(Self(text)) } else { Err(InvalidId) }
+            type Error = $error;
+            fn try_from(text: String) -> Result<Self, $error> {
+                if $check(&text) { Ok(Self(text)) } else { Err($error) }
             }
         }
 
-        impl FromStr for $name {
-            type Err = InvalidId;
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
+        impl std::str::FromStr for $name {
+            type Err = $error;
+            fn from_str(text: &str) -> Result<Self, $error> {
                 Self::try_from(text.to_owned())
             }
         }
 
         impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0
+            fn from(text: $name) -> String {
+                text.0
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
     };
 }
+pub(crate) use checked_text;
 
-platform_id!(
+checked_text!(
     /// Who did it: the platform's identifier of a person or of a program acting for one.
-    UserId,
-    "user-1"
+    UserId: is_platform_id, InvalidId, "^[A-Za-z0-9._:@-]{1,128}$", "user-1"
 );
-platform_id!(
+checked_text!(
     /// An organization (tenant) of the platform.
-    OrganizationId,
-    "acme"
+    OrganizationId: is_platform_id, InvalidId, "^[A-Za-z0-9._:@-]{1,128}$", "acme"
 );
-platform_id!(
+checked_text!(
     /// A workspace (compute environment); unique only inside its organization.
-    WorkspaceId,
-    "ws-1"
+    WorkspaceId: is_platform_id, InvalidId, "^[A-Za-z0-9._:@-]{1,128}$", "ws-1"
 );
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr as _;
+
     use super::*;
 
     #[test]

@@ -50,7 +50,13 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
     let limit = options.statement_timeout.as_millis().to_string();
     let reading = connect.clone().options([("statement_timeout", limit.as_str())]);
     let wait = options.wait.as_millis().to_string();
-    let writing = connect.options([("lock_timeout", wait.as_str())]);
+    // Whatever the server's defaults are: an acknowledgement waits for the disk, and each
+    // statement sees what was committed before the head was locked.
+    let writing = connect.options([
+        ("lock_timeout", wait.as_str()),
+        ("synchronous_commit", "on"),
+        ("default_transaction_isolation", "read committed"),
+    ]);
     let writer = pool.clone().max_connections(1).connect_with(writing).await?;
     let readers = pool.max_connections(options.read_connections).connect_with(reading).await?;
     Ok(Database { writer, readers })

@@ -71,6 +71,18 @@ async fn watch(store: Store, stop: Arc<AtomicBool>) -> usize {
     }
 }
 
+/// A server may be set up to promise more or less than the log needs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_servers_defaults_change_nothing() {
+    let subject = Subject::postgres().await;
+    let mut raw = subject.raw().await;
+    for setting in ["default_transaction_isolation = 'serializable'", "synchronous_commit = off"] {
+        let alter = format!("'ALTER DATABASE %I SET {}'", setting.replace('\'', "''"));
+        raw.must(&format!("DO $$ BEGIN EXECUTE format({alter}, current_database()); END $$")).await;
+    }
+    sequences_are_dense_and_positions_rise(subject).await;
+}
+
 async fn sequences_are_dense_and_positions_rise(subject: Subject) {
     let nodes = subject.two_nodes().await;
     let known = entry(Some("acme"), "known");
