@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use activity_logs_store::Options;
-use activity_logs_tests::{Kind, TestService, admin, on_both_databases, secret};
+use activity_logs_tests::{Kind, TestService, admin, on_both_databases, real_data, secret};
 use serde_json::Value;
 
 on_both_databases! {
@@ -15,17 +15,13 @@ on_both_databases! {
     a_year_of_real_activity_is_counted_as_it_was
 }
 
-/// A file of real entries, if this machine has it: in `ACTIVITY_LOGS_REAL_DATA`, or beside the
-/// repository.
+/// A file of real entries, if this machine has it.
 fn file(name: &str) -> Option<PathBuf> {
-    let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"));
-    let folder = std::env::var_os("ACTIVITY_LOGS_REAL_DATA").map_or_else(beside, PathBuf::from);
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
+    let path = real_data(name);
+    if path.is_none() {
+        println!("{name} is not on this machine; nothing is compared");
     }
-    println!("{} is not here; nothing is compared", path.display());
-    None
+    path
 }
 
 fn read(path: &PathBuf) -> Vec<Value> {

@@ -2,6 +2,7 @@
 //! own, asked over HTTP.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -316,6 +317,14 @@ pub fn entry(organization: &str, identifier: &str) -> Value {
         "organization": {"id": organization, "name": organization.to_uppercase()},
         "old_value": "Viewer", "new_value": "Editor",
     })
+}
+
+/// A file of real entries, if this machine has it: in the folder that `ACTIVITY_LOGS_REAL_DATA`
+/// names, or in `shared/data` beside the repository.
+pub fn real_data(name: &str) -> Option<PathBuf> {
+    let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"));
+    let folder = std::env::var_os("ACTIVITY_LOGS_REAL_DATA").map_or_else(beside, PathBuf::from);
+    Some(folder.join(name)).filter(|path| path.exists())
 }
 
 /// Stamps a test onto both databases: `async fn name(kind: Kind)`.

@@ -7,10 +7,11 @@ mod run;
 mod suite;
 mod tidy;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, ValueEnum};
 
 use crate::run::{cargo, output, root, target};
 
@@ -35,17 +36,19 @@ enum Command {
     /// Check the house rules: layering, migration parity, file sizes, what must not be written.
     Tidy,
     /// Measure against a baseline, in one run, on both databases.
-    #[command(subcommand)]
-    Bench(Bench),
+    Bench {
+        /// What to measure; everything, unless it is named.
+        case: Option<Case>,
+        /// NDJSON file (plain or gzip) of the entries to record.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
 }
 
-#[derive(Subcommand)]
-enum Bench {
+#[derive(Clone, Copy, ValueEnum)]
+enum Case {
     /// Recording: import, HTTP batches and single entries.
-    Record {
-        /// NDJSON file (plain or gzip) of the entries to record.
-        file: std::path::PathBuf,
-    },
+    Record,
 }
 
 fn main() -> ExitCode {
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
         Command::Test => suite::run_everything(),
         Command::Openapi { check } => openapi(check),
         Command::Tidy => tidy::check().map(|rules| println!("tidy: {rules} rules hold")),
-        Command::Bench(Bench::Record { file }) => bench_record(&file),
+        Command::Bench { case: Some(Case::Record) | None, file } => bench_record(file.as_deref()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -83,21 +86,11 @@ fn openapi(check: bool) -> Result<()> {
     Ok(())
 }
 
-fn bench_record(file: &std::path::Path) -> Result<()> {
+fn bench_record(file: Option<&Path>) -> Result<()> {
     let server = postgres::Server::start(postgres::Durability::Full)?;
-    run::run(&mut cargo([
-        "build",
-        "--release",
-        "--package",
-        "activity-logs",
-        "--package",
-        "activity-logs-tests",
-        "--bins",
-    ]))?;
-    run::run(
-        std::process::Command::new(target("release/bench-record"))
-            .arg(std::path::absolute(file)?)
-            .arg(target("release/activity-logs"))
-            .env(postgres::VARIABLE, server.url()),
-    )
+    let packages = ["--package", "activity-logs", "--package", "activity-logs-tests"];
+    run::run(cargo(["build", "--release", "--bins"]).args(packages))?;
+    let mut bench = std::process::Command::new(target("release/bench-record"));
+    bench.arg(target("release/activity-logs")).args(file.map(std::path::absolute).transpose()?);
+    run::run(bench.env(postgres::VARIABLE, server.url()))
 }

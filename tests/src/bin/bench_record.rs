@@ -1,7 +1,7 @@
 //! Measures recording, each figure as a ratio in one run: import against a bare loop of
 //! prepared batch inserts, HTTP against import, many single senders against one.
 //!
-//! `bench-record FILE PROGRAM`; `cargo xtask bench record FILE` builds and starts all it needs.
+//! `bench-record PROGRAM [FILE]`; `cargo xtask bench` builds and starts all it needs.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use activity_logs_model::record::parse_entry;
 use activity_logs_model::{Catalog, Entry, Timestamp};
 use activity_logs_store::testing::insert_bare;
-use activity_logs_tests::{AUDIENCE, ISSUER, Kind, SECRET, recorder};
+use activity_logs_tests::{AUDIENCE, ISSUER, Kind, SECRET, real_data, recorder};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -36,8 +36,10 @@ struct Round {
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let file = arguments.next().context("the first argument is an NDJSON file")?;
-    let program = arguments.next().context("the second argument is the program")?;
+    let program = arguments.next().context("the first argument is the program")?;
+    let file = arguments.next().or_else(|| real_data("incidents.ndjson.gz"));
+    let file =
+        file.context("name an NDJSON file of entries: cargo xtask bench record --file FILE")?;
     let lines = read_lines(&file)?;
     println!("{} entries, {ROUNDS} rounds, medians; rates in entries per second\n", lines.len());
     for kind in [Kind::Sqlite, Kind::Postgres] {
