@@ -1,7 +1,6 @@
 //! The application: the routes with what they share, built the same for the program and for
 //! tests.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use activity_logs_model::{Catalog, ProblemCode};
@@ -12,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{Error, HttpMessage, HttpResponse, Resource, ResponseError, Route};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, Resource, ResponseError, Route};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::Instrument;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -22,6 +21,7 @@ use crate::auth::Verifier;
 use crate::extract::RequestId;
 use crate::problem::ApiError;
 use crate::routes::{activity_logs, organizations, service};
+use crate::web::WebApp;
 
 /// Where the API is.
 pub const API: &str = "/api/v1";
@@ -38,10 +38,15 @@ pub struct App {
     pub verifier: Verifier,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
+    /// What is answered to every path that the API does not have.
+    pub web: Option<WebApp>,
+    /// What `GET /demo.json` answers; without it there is no such path.
+    pub demo: Option<String>,
 }
 
-/// The routes of the service; with `web_root`, the web app beside them.
-pub fn configure(config: &mut ServiceConfig, app: Data<App>, web_root: Option<PathBuf>) {
+/// The routes of the service, and the web app beside them.
+pub fn configure(config: &mut ServiceConfig, app: Data<App>) {
+    let is_demo = app.demo.is_some();
     config.app_data(app);
     config.service(
         web::scope(API)
@@ -97,20 +102,10 @@ pub fn configure(config: &mut ServiceConfig, app: Data<App>, web_root: Option<Pa
         .service(resource("/metrics", [(Method::GET, web::get().to(service::get_metrics))]))
         .service(web::redirect("/docs", "/docs/"))
         .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")));
-    match web_root {
-        Some(root) => {
-            let index = root.join("index.html");
-            let page = move || {
-                let index = index.clone();
-                async move { actix_files::NamedFile::open(index) }
-            };
-            let files = actix_files::Files::new("/", root).index_file("index.html");
-            config.service(files.default_handler(web::to(page)));
-        }
-        None => {
-            config.default_service(web::to(not_found));
-        }
+    if is_demo {
+        config.service(resource("/demo.json", [(Method::GET, web::get().to(get_demo))]));
     }
+    config.default_service(web::to(elsewhere));
 }
 
 /// A resource that answers other methods with 405 and names those it has.
@@ -133,6 +128,20 @@ fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> Resourc
 
 async fn not_found() -> HttpResponse {
     ApiError::not_found().error_response()
+}
+
+async fn get_demo(app: Data<App>) -> HttpResponse {
+    match &app.demo {
+        Some(people) => HttpResponse::Ok().content_type("application/json").body(people.clone()),
+        None => ApiError::not_found().error_response(),
+    }
+}
+
+async fn elsewhere(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    match &app.web {
+        Some(web) => web.answer(&request),
+        None => ApiError::not_found().error_response(),
+    }
 }
 
 /// Around every request: its id, its line in the log, its metrics, and headers that keep

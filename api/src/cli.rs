@@ -80,7 +80,7 @@ struct Serve {
     database: Database,
     #[command(flatten)]
     keys: Keys,
-    /// Folder of the built web app.
+    /// Folder of the built web app (`cargo xtask web` makes it).
     #[arg(long, env = "ACTIVITY_LOGS_WEB_ROOT")]
     web_root: Option<PathBuf>,
     /// The most megabytes of entries that wait to be committed; beyond, senders get 503.
@@ -115,7 +115,7 @@ struct Demo {
     /// Address and port to listen on.
     #[arg(long, env = "ACTIVITY_LOGS_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Folder of the built web app.
+    /// Folder of the built web app (`cargo xtask web` makes it).
     #[arg(long, env = "ACTIVITY_LOGS_WEB_ROOT")]
     web_root: Option<PathBuf>,
 }
@@ -213,6 +213,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         verifier: Verifier::load(source, names.jwt_issuer, names.jwt_audience).await?,
         catalog: load_catalog(arguments.database.catalog)?,
         web_root: arguments.web_root,
+        demo: None,
     };
     let service = Service::start(settings).await?;
     tracing::info!(address = %service.address(), "listening");

@@ -15,3 +15,4 @@ pub mod routes;
 pub mod serve;
 pub mod telemetry;
 mod token;
+pub mod web;

@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use crate::app::{App, around, configure};
 use crate::auth::Verifier;
 use crate::telemetry;
+use crate::web::WebApp;
 
 /// How long requests that are under way may take when the service is told to stop, in seconds.
 const SHUTDOWN_SECONDS: u64 = 30;
@@ -33,8 +34,10 @@ pub struct Settings {
     pub verifier: Verifier,
     /// The types and actions that entries may have.
     pub catalog: Catalog,
-    /// The built web app.
+    /// Folder of the built web app.
     pub web_root: Option<PathBuf>,
+    /// What `GET /demo.json` answers; without it there is no such path.
+    pub demo: Option<String>,
 }
 
 /// A service that listens.
@@ -48,8 +51,9 @@ impl Service {
     /// Opens the database and the port. Requests are answered once [`Service::run`] is polled.
     ///
     /// # Errors
-    /// When the database can't be opened or the port can't be had.
+    /// When the web app can't be read, the database can't be opened or the port can't be had.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let web = settings.web_root.as_deref().map(WebApp::load).transpose()?;
         // Before the store: what it counts must find the recorder.
         let metrics = telemetry::metrics();
         let store = Store::open(&settings.database_url, settings.store)
@@ -63,13 +67,12 @@ impl Service {
             catalog: settings.catalog,
             verifier: settings.verifier,
             metrics,
+            web,
+            demo: settings.demo,
         });
-        let web_root = settings.web_root;
         let server = HttpServer::new(move || {
-            let (app, web_root) = (app.clone(), web_root.clone());
-            ActixApp::new()
-                .wrap(from_fn(around))
-                .configure(|config| configure(config, app, web_root))
+            let app = app.clone();
+            ActixApp::new().wrap(from_fn(around)).configure(|config| configure(config, app))
         })
         .workers(WORKERS)
         .shutdown_timeout(SHUTDOWN_SECONDS)

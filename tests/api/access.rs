@@ -24,6 +24,7 @@ async fn the_web_app_is_served_beside_the_api() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("index.html"), "<title>App</title>").unwrap();
     std::fs::write(folder.path().join("app.js"), "start()").unwrap();
+    std::fs::write(folder.path().join("app.js.br"), "compressed").unwrap();
     let database = Kind::Sqlite.database().await;
     let mut settings = settings(database.url(), secret(), Options::default()).await.unwrap();
     settings.web_root = Some(folder.path().to_owned());
@@ -32,14 +33,44 @@ async fn the_web_app_is_served_beside_the_api() {
         ("/", 200, "<title>App</title>"),
         ("/organizations/acme/activity-logs", 200, "<title>App</title>"),
         ("/app.js", 200, "start()"),
-        ("/../Cargo.toml", 200, "<title>App</title>"),
+        ("/missing.js", 404, "not_found"),
+        ("/../Cargo.toml", 404, "not_found"),
         ("/%2e%2e/%2e%2e/etc/passwd", 200, "<title>App</title>"),
         ("/api/v1/nothing", 404, "not_found"),
+        ("/api/v2", 404, "not_found"),
+        ("/demo.json", 404, "not_found"),
+        ("/docs/", 200, "swagger-ui-bundle.js"),
+        ("/livez", 200, "ok"),
     ] {
         let response = service.request(Method::GET, path, None).send().await.unwrap();
         assert_eq!(response.status(), status, "{path}");
-        assert!(response.text().await.unwrap().contains(body), "{path}");
+        let policy = response.headers().get("content-security-policy").is_some();
+        let text = response.text().await.unwrap();
+        assert!(text.contains(body), "{path}");
+        assert_eq!(policy, text.contains("<title>App"), "{path}: the policy is for the page");
     }
+    let script =
+        service.request(Method::GET, "/app.js", None).header("accept-encoding", "br, gzip");
+    let script = script.send().await.unwrap();
+    assert_eq!(script.headers()["content-encoding"], "br");
+    assert_eq!(script.headers()["cache-control"], "no-cache", "its name has no hash");
+    assert_eq!(script.text().await.unwrap(), "compressed");
+    let head = service.request(Method::HEAD, "/app.js", None).send().await.unwrap();
+    assert_eq!(
+        (head.status().as_u16(), &head.headers()["content-length"]),
+        (200, &"7".parse().unwrap())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_introduces_its_people() {
+    let database = Kind::Sqlite.database().await;
+    let mut settings = settings(database.url(), secret(), Options::default()).await.unwrap();
+    settings.demo = Some(json!({"people": []}).to_string());
+    let service = TestService::start_with(settings).await.unwrap();
+    let answer = Answer::of(service.request(Method::GET, "/demo.json", None)).await;
+    assert_eq!((answer.status.as_u16(), &answer.body), (200, &json!({"people": []})));
+    assert_eq!(answer.header("cache-control"), "no-store");
 }
 
 /// Operations that anybody may call: may only get shorter.

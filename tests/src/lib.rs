@@ -247,6 +247,7 @@ pub async fn settings(database_url: &str, keys: KeySource, store: Options) -> Re
         verifier: Verifier::load(keys, Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned())).await?,
         catalog: Catalog::built_in(),
         web_root: None,
+        demo: None,
     })
 }
 

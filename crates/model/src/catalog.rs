@@ -206,6 +206,19 @@ impl Catalog {
         actions.contains(action).then(|| self.actions[action])
     }
 
+    /// The catalog as a client got it from the API.
+    pub fn from_wire(wire: &ActivityTypes) -> Self {
+        let mut actions = BTreeMap::new();
+        let types = wire.types.iter().map(|kind| {
+            let tokens = kind.actions.iter().map(|action| {
+                actions.insert(action.action.clone(), action.values);
+                action.action.clone()
+            });
+            (kind.kind.clone(), tokens.collect())
+        });
+        Self { types: types.collect(), actions }
+    }
+
     /// The catalog as the API serves it.
     pub fn to_wire(&self) -> ActivityTypes {
         let types = self.types().map(|(kind, actions)| ActivityType {
@@ -277,6 +290,16 @@ mod tests {
         assert_eq!(rule("Workspace", "Terminate"), Some(ValueRule::Remove));
         assert_eq!(rule("Invitations", "Response"), Some(ValueRule::Any));
         assert_eq!(rule("Invitations", "Create"), None);
+    }
+
+    #[test]
+    fn a_client_gets_the_same_catalog() {
+        let catalog = Catalog::built_in();
+        let wire = catalog.to_wire();
+        let got = Catalog::from_wire(&wire);
+        assert_eq!(got.to_wire(), wire);
+        let (status, workspace) = (token("Status"), token("Workspace"));
+        assert_eq!(got.rule(&workspace, &status), Some(ValueRule::None));
     }
 
     #[test]

@@ -116,13 +116,20 @@ impl ListingParameters {
 
     /// The query string of another page of the same listing, pinned to a position.
     pub fn query_for(&self, page: u64, as_of: i64) -> String {
+        Self { page, as_of: Some(as_of), ..self.clone() }.to_query()
+    }
+
+    /// The query string that these parameters are read from.
+    pub fn to_query(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in self.filter.to_parameters() {
             query.append_pair(name, &value);
         }
-        query.append_pair("page", &page.to_string());
+        query.append_pair("page", &self.page.to_string());
         query.append_pair("page_size", &self.page_size.get().to_string());
-        query.append_pair("as_of", &as_of.to_string());
+        if let Some(as_of) = self.as_of {
+            query.append_pair("as_of", &as_of.to_string());
+        }
         query.finish()
     }
 }

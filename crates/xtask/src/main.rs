@@ -6,6 +6,7 @@ mod postgres;
 mod run;
 mod suite;
 mod tidy;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,12 +20,14 @@ use crate::run::{cargo, output, root, target};
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Command {
-    /// Build the service and serve sample data.
+    /// Build the service and the web app, and serve sample data.
     Demo {
         /// Handed on to `activity-logs demo`, for example `--listen 127.0.0.1:9000`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build the web app into frontend/dist, compressed and ready to serve.
+    Web,
     /// Run every check and test there is.
     Test,
     /// Write the OpenAPI document to openapi/openapi.json.
@@ -54,6 +57,7 @@ enum Case {
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Demo { arguments } => demo(&arguments),
+        Command::Web => web::build().map(|dist| println!("the web app is in {}", dist.display())),
         Command::Test => suite::run_everything(),
         Command::Openapi { check } => openapi(check),
         Command::Tidy => tidy::check().map(|rules| println!("tidy: {rules} rules hold")),
@@ -69,7 +73,9 @@ fn main() -> ExitCode {
 }
 
 fn demo(arguments: &[String]) -> Result<()> {
-    run::run(cargo(["run", "--package", "activity-logs", "--", "demo"]).args(arguments))
+    let dist = web::build()?;
+    let mut demo = cargo(["run", "--package", "activity-logs", "--", "demo", "--web-root"]);
+    run::run(demo.arg(dist).args(arguments))
 }
 
 fn openapi(check: bool) -> Result<()> {

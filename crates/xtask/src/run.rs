@@ -31,8 +31,13 @@ pub(crate) fn tools() -> Result<PathBuf> {
 /// A cargo command at the top of the repository.
 pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(root());
-    // What cargo told this program about itself; build scripts that look at it would run again.
+    apart(command.args(arguments).current_dir(root()));
+    command
+}
+
+/// Takes away what cargo told this program about itself; build scripts that look at it would run
+/// again.
+pub(crate) fn apart(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -76,6 +81,19 @@ pub(crate) fn is_on_path(program: &str) -> bool {
 /// Whether this process is root.
 pub(crate) fn is_root() -> bool {
     output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+/// Adds what the compiler needs to build for browsers.
+pub(crate) fn add_wasm_target() -> Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let installed = output(Command::new("rustup").args(["target", "list", "--installed"]));
+    let installed =
+        installed.with_context(|| format!("rustup is needed to add the target {TARGET}"))?;
+    if installed.lines().any(|line| line == TARGET) {
+        return Ok(());
+    }
+    println!("installing the standard library for {TARGET} (some seconds, once)");
+    run(Command::new("rustup").args(["target", "add", TARGET]))
 }
 
 /// Installs Debian packages where that is possible without asking; elsewhere names the command.

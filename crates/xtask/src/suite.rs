@@ -1,14 +1,14 @@
 //! Everything that must hold before a change lands.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::postgres::{Durability, Server, VARIABLE};
-use crate::run::{cargo, output, run};
-use crate::{contract, openapi, tidy};
+use crate::run::{add_wasm_target, cargo, run};
+use crate::{contract, openapi, tidy, web};
 
 #[derive(Default)]
 struct Counts {
@@ -47,6 +47,8 @@ fn run_all(counts: &mut Counts) -> Result<()> {
         run(command.env("RUSTDOCFLAGS", "-D warnings"))
     });
     step(counts, "the OpenAPI document is current", || openapi(true));
+    step(counts, "the web app builds", || web::build().map(|_| ()));
+    step(counts, "a browser is there", web::add_browser);
     tests(counts, &server)?;
     step(counts, "the service keeps its OpenAPI document", || contract::test(&server));
     Ok(())
@@ -115,15 +117,4 @@ fn number_before(text: &str, word: &str) -> u64 {
         .next()
         .and_then(|digits| digits.parse().ok())
         .unwrap_or(0)
-}
-
-fn add_wasm_target() -> Result<()> {
-    const TARGET: &str = "wasm32-unknown-unknown";
-    let installed = output(Command::new("rustup").args(["target", "list", "--installed"]));
-    let installed =
-        installed.context("rustup is needed to add the target wasm32-unknown-unknown")?;
-    if installed.lines().any(|line| line == TARGET) {
-        return Ok(());
-    }
-    run(Command::new("rustup").args(["target", "add", TARGET]))
 }

@@ -11,10 +11,11 @@ use crate::run::{cargo, output, root};
 const MAX_LINES: usize = 450;
 
 /// Which crate may depend on which of the others.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("activity-logs-model", &[]),
     ("activity-logs-store", &["activity-logs-model"]),
     ("activity-logs", &["activity-logs-model", "activity-logs-store"]),
+    ("activity-logs-web", &["activity-logs-model"]),
     ("activity-logs-tests", &["activity-logs-model", "activity-logs-store", "activity-logs"]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,4 @@
+//! What the pages compute: pure functions, tested without a browser.
+
+pub(crate) mod pages;
+pub(crate) mod values;

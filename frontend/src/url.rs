@@ -1,0 +1,106 @@
+//! The address is the state of a list: its filters, its page and the entry that is open.
+
+use activity_logs_model::paging::{ListingParameters, Scope};
+use activity_logs_model::{Catalog, PageSize, Problem};
+
+/// What the address of a list says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListState {
+    /// Which listing and page.
+    pub(crate) parameters: ListingParameters,
+    /// The entry that is open.
+    pub(crate) entry: Option<String>,
+}
+
+const ENTRY: &str = "entry=";
+
+impl ListState {
+    /// Reads the query of an address; `page_size` stands in where it says none.
+    pub(crate) fn parse(
+        query: &str,
+        scope: Scope,
+        catalog: &Catalog,
+        page_size: PageSize,
+    ) -> Result<Self, Problem> {
+        let query = query.trim_start_matches('?');
+        let (entries, rest): (Vec<&str>, Vec<&str>) = query
+            .split('&')
+            .filter(|part| !part.is_empty())
+            .partition(|part| part.starts_with(ENTRY));
+        let mut parameters = ListingParameters::parse(&rest.join("&"), scope, catalog)?;
+        if !rest.iter().any(|part| part.starts_with("page_size=")) {
+            parameters.page_size = page_size;
+        }
+        let entry = entries.first().map(|part| part[ENTRY.len()..].to_owned());
+        Ok(Self { parameters, entry })
+    }
+
+    /// The query of the address that says this.
+    pub(crate) fn to_query(&self) -> String {
+        let mut query = self.parameters.to_query();
+        if let Some(entry) = &self.entry {
+            query.push('&');
+            query.push_str(ENTRY);
+            query.push_str(entry);
+        }
+        query
+    }
+
+    /// Another page of the same listing, pinned to where it looks.
+    pub(crate) fn page(&self, page: u64, as_of: i64) -> Self {
+        let parameters = ListingParameters { page, as_of: Some(as_of), ..self.parameters.clone() };
+        Self { parameters, entry: None }
+    }
+
+    /// The first page of another listing: what is changed, looked at from now.
+    pub(crate) fn changed(&self, change: impl FnOnce(&mut ListingParameters)) -> Self {
+        let mut parameters = ListingParameters { page: 1, as_of: None, ..self.parameters.clone() };
+        change(&mut parameters);
+        Self { parameters, entry: None }
+    }
+
+    /// The same page with another entry open, or none.
+    pub(crate) fn open(&self, entry: Option<String>, as_of: i64) -> Self {
+        let parameters = ListingParameters { as_of: Some(as_of), ..self.parameters.clone() };
+        Self { parameters, entry }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(query: &str) -> ListState {
+        ListState::parse(query, Scope::Global, &Catalog::built_in(), PageSize::Fifty).unwrap()
+    }
+
+    #[test]
+    fn an_address_is_read_and_written_back() {
+        let query =
+            "type=Users&page=3&page_size=25&as_of=9&entry=0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11";
+        assert_eq!(parse(&format!("?{query}")).to_query(), query);
+        assert_eq!(parse("").to_query(), "page=1&page_size=50", "the remembered size");
+    }
+
+    #[test]
+    fn pages_stay_pinned_and_filters_look_anew() {
+        let state = parse("type=Users&page=3&as_of=9");
+        assert_eq!(state.page(4, 9).to_query(), "type=Users&page=4&page_size=50&as_of=9");
+        let unfiltered = state.changed(|parameters| parameters.filter.types.clear());
+        assert_eq!(unfiltered.to_query(), "page=1&page_size=50");
+        assert!(
+            state
+                .open(Some("x".to_owned()), 9)
+                .to_query()
+                .ends_with("page=3&page_size=50&as_of=9&entry=x")
+        );
+    }
+
+    #[test]
+    fn a_wrong_address_is_an_error() {
+        let parse = |query| {
+            ListState::parse(query, Scope::Organization, &Catalog::built_in(), PageSize::Fifty)
+        };
+        assert!(parse("tpye=Users").is_err() && parse("organization_id=acme").is_err());
+    }
+}

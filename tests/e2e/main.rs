@@ -1,0 +1,6 @@
+//! The web app in a real browser, against the real service, on both databases.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod browser;
+mod journeys;
