@@ -127,6 +127,10 @@ async fn filtering_and_going_back(kind: Kind) {
     stage.until_text(".showing", "Showing 1-1 of 1 items").await;
     assert!(stage.address().await.contains("type=Subscriptions"));
     assert_eq!(stage.text("tbody .badge.denied").await, "denied");
+    let whole = "const badge = document.querySelector('tbody .badge.denied'); \
+        const end = (element) => element.getBoundingClientRect().right; \
+        return end(badge) <= end(badge.closest('td'))";
+    assert_eq!(stage.script(whole).await, true, "what was denied is seen at a glance");
     stage.click(".filters option[value='success']").await;
     stage.until_text(".state h2", "Nothing matches these filters").await;
     stage.screenshot("empty").await;

@@ -20,7 +20,7 @@ pub(crate) fn EntryDetails(entry: Entry) -> impl IntoView {
     let id = entry.id.to_string();
     let (id_copy, json_copy) = (id.clone(), json.clone());
     view! {
-        <h2 class="text">{entry.kind.label()}" · "{entry.action.label()}<OutcomeBadge outcome=entry.outcome/></h2>
+        <h2 class="text"><OutcomeBadge outcome=entry.outcome/>{entry.kind.label()}" · "{entry.action.label()}</h2>
         <p class="text">{entry.identifier.clone()}</p>
         <ChangeView entry=entry.clone()/>
         <dl class="fields">

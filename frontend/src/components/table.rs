@@ -73,7 +73,7 @@ fn Row(entry: Entry, opened: Signal<Option<String>>, open: Callback<String>) -> 
                 </button>
             </td>
             <td>{text(entry.kind.label())}</td>
-            <td><span class="cell">{entry.action.label()}<OutcomeBadge outcome=entry.outcome/></span></td>
+            <td><span class="cell"><OutcomeBadge outcome=entry.outcome/>{entry.action.label()}</span></td>
             <td>{text(entry.user.name)}</td>
             <td>{entry.organization.map(|organization| text(organization.name))}</td>
             <td>{entry.workspace.map(|workspace| text(workspace.name))}</td>
@@ -92,5 +92,6 @@ pub(crate) fn OutcomeBadge(outcome: Outcome) -> impl IntoView {
         Outcome::Denied => "badge denied",
         Outcome::Failure => "badge failure",
     };
-    Some(view! { " "<span class=class>{outcome.as_str()}</span> })
+    // First, so that a narrow column cuts what follows it.
+    Some(view! { <span class=class>{outcome.as_str()}</span>" " })
 }

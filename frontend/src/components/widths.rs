@@ -14,7 +14,7 @@ const MOST: f64 = 1_600.0;
 const STEP: f64 = 16.0;
 /// What fits a column has this much room beside its text.
 const PADDING: f64 = 26.0;
-const DEFAULTS: [f64; COLUMNS] = [196.0, 128.0, 104.0, 152.0, 136.0, 136.0, 208.0, 192.0, 192.0];
+const DEFAULTS: [f64; COLUMNS] = [196.0, 128.0, 144.0, 152.0, 136.0, 136.0, 208.0, 192.0, 192.0];
 
 /// The widths of the columns in CSS pixels.
 #[derive(Clone, Copy)]

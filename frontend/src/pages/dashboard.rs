@@ -68,7 +68,7 @@ fn Compact(recent: Recent) -> impl IntoView {
                 {recent.items.into_iter().map(|entry| view! {
                     <tr>
                         <td>{entry.kind.label()}</td>
-                        <td>{entry.action.label()}<OutcomeBadge outcome=entry.outcome/></td>
+                        <td><OutcomeBadge outcome=entry.outcome/>{entry.action.label()}</td>
                         <td class="text">{entry.user.name}</td>
                         <td class="time"><time datetime=entry.occurred_at.to_string() title=format!("{} (UTC)", entry.occurred_at)>{local_time(entry.occurred_at)}</time></td>
                     </tr>
