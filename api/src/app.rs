@@ -81,6 +81,10 @@ pub fn configure(config: &mut ServiceConfig, app: Data<App>) {
                 )],
             ))
             .service(resource(
+                "/organizations/{organization_id}/activity-logs/days",
+                [(Method::GET, web::get().to(activity_logs::count_organization_activity_logs))],
+            ))
+            .service(resource(
                 "/organizations/{organization_id}/activity-logs/{id}",
                 [(Method::GET, web::get().to(activity_logs::get_organization_activity_log))],
             ))

@@ -4,6 +4,7 @@
 pub mod app;
 pub mod auth;
 pub mod cli;
+mod days;
 mod demo;
 mod demo_data;
 pub mod extract;

@@ -26,6 +26,7 @@ use crate::routes::{activity_logs, organizations, service};
         activity_logs::get_activity_log,
         activity_logs::list_organization_activity_logs,
         activity_logs::list_recent_organization_activity_logs,
+        activity_logs::count_organization_activity_logs,
         activity_logs::get_organization_activity_log,
         organizations::list_organizations,
         organizations::delete_organization,
@@ -144,6 +145,22 @@ pub(crate) struct RecentLimit {
     /// How many entries.
     #[param(minimum = 1, maximum = 25, default = 6)]
     limit: Option<u64>,
+}
+
+/// Which days.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes parameters that the model parses")]
+pub(crate) struct Days {
+    /// How many days, today included.
+    #[param(minimum = 1, maximum = 92, default = 30)]
+    days: Option<u64>,
+    /// The time zone whose days are meant, by its name in the IANA database.
+    #[param(default = "UTC", example = "Europe/Vienna")]
+    time_zone: Option<String>,
+    /// The `as_of` of an earlier answer: pins the counts.
+    #[param(minimum = 0)]
+    as_of: Option<i64>,
 }
 
 /// Which organizations.

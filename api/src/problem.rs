@@ -46,6 +46,12 @@ impl ApiError {
         )
     }
 
+    /// A failure of the service itself; the cause goes to its log alone.
+    pub(crate) fn internal(cause: impl fmt::Display) -> Self {
+        tracing::error!(%cause, "the service failed");
+        Self::new(ProblemCode::InternalError, "The service failed; its log has the cause.")
+    }
+
     /// The same problem, said of a reading that could not be recorded.
     pub(crate) fn reading_not_recorded(self) -> Self {
         if self.0.status < 500 {
@@ -75,10 +81,7 @@ impl From<Error> for ApiError {
                      may be sent again with the same ids.",
                 )
             }
-            _ => {
-                tracing::error!(%error, "the database failed");
-                Self::new(ProblemCode::InternalError, "The service failed; its log has the cause.")
-            }
+            _ => Self::internal(error),
         }
     }
 }

@@ -42,6 +42,7 @@ impl Look {
         match request.match_info().get("id") {
             Some(id) => Self::entry(id),
             None if request.path().ends_with("/recent") => Self::list("newest entries".to_owned()),
+            None if request.path().ends_with("/days") => Self::list("activity per day".to_owned()),
             None => Self::list("activity logs".to_owned()),
         }
     }

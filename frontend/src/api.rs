@@ -1,7 +1,7 @@
 //! The REST API as the app uses it. What needs a token is a method of [`Signed`], which can't
 //! be had without one.
 
-use activity_logs_model::wire::{ActivityTypes, Listing, Me, Organizations, Recent};
+use activity_logs_model::wire::{ActivityTypes, DailyActivity, Listing, Me, Organizations, Recent};
 use activity_logs_model::{Entry, Problem};
 use gloo_net::http::Request;
 use serde::Deserialize;
@@ -98,6 +98,17 @@ impl Signed {
     /// The newest entries of an organization.
     pub(crate) async fn recent(&self, organization: &str) -> Result<Recent, Failure> {
         self.get(&format!("{}/recent", logs(Some(organization)))).await
+    }
+
+    /// How much happened in an organization on each of its last days in a time zone.
+    pub(crate) async fn days(
+        &self,
+        organization: &str,
+        days: u64,
+        time_zone: &str,
+    ) -> Result<DailyActivity, Failure> {
+        let zone = String::from(js_sys::encode_uri_component(time_zone));
+        self.get(&format!("{}/days?days={days}&time_zone={zone}", logs(Some(organization)))).await
     }
 
     /// One entry.

@@ -1,11 +1,14 @@
 //! The frame around every page: navigation, who is signed in, and the routes.
 
+use activity_logs_model::Role;
+use activity_logs_model::wire::Me;
 use leptos::prelude::*;
-use leptos_router::components::{A, Route, Router, Routes};
+use leptos_router::components::{A, FlatRoutes, Route, Router};
 use leptos_router::hooks::use_location;
 use leptos_router::path;
 
-use crate::browser::{keep, kept, local_storage};
+use crate::browser::{focus, keep, kept, local_storage, matches, set_title};
+use crate::components::states::Failed;
 use crate::components::switcher::Switcher;
 use crate::pages::activity_logs::ActivityLogs;
 use crate::pages::dashboard::Dashboard;
@@ -19,22 +22,29 @@ const THEME: &str = "activity-logs.theme";
 pub(crate) fn App() -> impl IntoView {
     let sessions = Sessions::start();
     provide_context(sessions);
-    if let Some(theme) = kept(local_storage(), THEME) {
-        set_theme(&theme);
-    }
+    let theme = RwSignal::new(kept(local_storage(), THEME));
+    Effect::new(move |_| {
+        if let (Some(theme), Some(root)) = (theme.get(), document().document_element()) {
+            let _ = root.set_attribute("data-theme", &theme);
+        }
+    });
     view! {
         <Router>
             {move || match sessions.get() {
                 State::Trying => view! { <main class="sign-in"><p role="status">"Signing in …"</p></main> }.into_any(),
+                State::Stuck(failure, token) => {
+                    let retry = Callback::new(move |()| sessions.sign_in(token.clone()));
+                    view! { <main class="sign-in"><h1 class="visually-hidden">"Activity Logs"</h1><Failed failure=failure retry=retry/></main> }.into_any()
+                }
                 State::Out(why) => view! { <SignIn why=why/> }.into_any(),
-                State::In(session) => view! { <Frame session=session/> }.into_any(),
+                State::In(session) => view! { <Frame session=session theme=theme/> }.into_any(),
             }}
         </Router>
     }
 }
 
 #[component]
-fn Frame(session: Session) -> impl IntoView {
+fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
     let sessions = crate::session::sessions();
     let path = use_location().pathname;
     let organization = Memo::new(move |_| {
@@ -43,13 +53,33 @@ fn Frame(session: Session) -> impl IntoView {
         rest.split('/').next().filter(|id| !id.is_empty()).map(str::to_owned)
     });
     provide_context(session.clone());
-    let role = match session.me.role {
-        activity_logs_model::Role::Admin => "Administrator",
-        activity_logs_model::Role::User => "Member",
-        activity_logs_model::Role::Service => "Service",
+    // A new page is announced, and the keyboard starts at its beginning.
+    Effect::new(move |before: Option<String>| {
+        let now = path.get();
+        if before.is_some_and(|before| before != now) {
+            focus("#content");
+        }
+        now
+    });
+    let is_offline = RwSignal::new(!window().navigator().on_line());
+    let listeners = [
+        window_event_listener_untyped("offline", move |_| is_offline.set(true)),
+        window_event_listener_untyped("online", move |_| is_offline.set(false)),
+    ];
+    on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
+    let me = session.me.clone();
+    let role = move || organization.with(|id| role(&me, id.as_deref()));
+    let is_dark = move || match theme.get() {
+        Some(theme) => theme == "dark",
+        None => matches("(prefers-color-scheme: dark)"),
+    };
+    let turn = move |_| {
+        let other = if untrack(is_dark) { "light" } else { "dark" };
+        keep(local_storage(), THEME, other);
+        theme.set(Some(other.to_owned()));
     };
     view! {
-        <a class="skip-link" href="#content">"Skip to the content"</a>
+        <a class="skip-link" href="#content" on:click=|event| { event.prevent_default(); focus("#content"); }>"Skip to the content"</a>
         <header class="topbar">
             <A href="/" attr:class="brand">"Activity Logs"</A>
             <nav class="main-nav" aria-label="Main"><A href="/activity-logs">"All activity"</A></nav>
@@ -57,10 +87,15 @@ fn Frame(session: Session) -> impl IntoView {
             <div class="who">
                 <span class="text">{session.me.name.clone()}</span>
                 <small class="role">{role}</small>
-                <button class="quiet" type="button" on:click=|_| toggle_theme()>"Theme"</button>
+                <button class="quiet" type="button" on:click=turn>{move || if is_dark() { "Light theme" } else { "Dark theme" }}</button>
                 <button class="quiet" type="button" on:click=move |_| sessions.sign_out(None)>"Sign out"</button>
             </div>
         </header>
+        <div role="status">
+            {move || is_offline.get().then(|| view! {
+                <p class="notice offline">"You are offline. What you see stays; nothing newer can be shown until you are back."</p>
+            })}
+        </div>
         <div class="layout">
             {move || organization.get().map(|id| view! {
                 <aside class="sidebar">
@@ -71,14 +106,29 @@ fn Frame(session: Session) -> impl IntoView {
                 </aside>
             })}
             <main class="content" id="content" tabindex="-1">
-                <Routes fallback=NotFound>
+                <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=Start/>
                     <Route path=path!("/activity-logs") view=ActivityLogs/>
                     <Route path=path!("/organizations/:organization") view=Dashboard/>
                     <Route path=path!("/organizations/:organization/activity-logs") view=ActivityLogs/>
-                </Routes>
+                </FlatRoutes>
             </main>
         </div>
+    }
+}
+
+/// What somebody is, in the organization whose page is shown.
+fn role(me: &Me, organization: Option<&str>) -> &'static str {
+    let member = |id| me.organizations.iter().find(|membership| membership.id.as_str() == id);
+    match (me.role, organization) {
+        (Role::Admin, _) => "Administrator",
+        (Role::Service, _) => "Service",
+        (Role::User, None) => "User",
+        (Role::User, Some(id)) => match member(id).map(|membership| &membership.workspaces) {
+            Some(None) => "Member",
+            Some(Some(_)) => "Member, some workspaces",
+            None => "Guest",
+        },
     }
 }
 
@@ -97,32 +147,12 @@ fn Start() -> impl IntoView {
 
 #[component]
 fn NotFound() -> impl IntoView {
+    set_title("Not found");
     view! {
         <section class="state">
-            <h2>"There is no such page"</h2>
+            <h1>"There is no such page"</h1>
             <p>"The address may be mistyped, or the page has moved."</p>
             <A href="/">"Go to the start"</A>
         </section>
     }
-}
-
-fn set_theme(theme: &str) {
-    if let Some(root) = document().document_element() {
-        let _ = root.set_attribute("data-theme", theme);
-    }
-}
-
-fn toggle_theme() {
-    let current = document().document_element().and_then(|root| root.get_attribute("data-theme"));
-    let dark = match current.as_deref() {
-        Some(theme) => theme == "dark",
-        None => window()
-            .match_media("(prefers-color-scheme: dark)")
-            .ok()
-            .flatten()
-            .is_some_and(|query| query.matches()),
-    };
-    let theme = if dark { "light" } else { "dark" };
-    set_theme(theme);
-    keep(local_storage(), THEME, theme);
 }

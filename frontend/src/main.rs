@@ -5,6 +5,7 @@
 
 mod api;
 mod app;
+mod ask;
 mod browser;
 mod components;
 mod logic;

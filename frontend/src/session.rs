@@ -1,5 +1,7 @@
 //! Who is signed in: a token kept for the tab, and what the service says of it.
 
+use std::time::Duration;
+
 use activity_logs_model::Catalog;
 use activity_logs_model::wire::Me;
 use leptos::prelude::*;
@@ -9,6 +11,8 @@ use crate::api::{Failure, Signed};
 use crate::browser::{forget, keep, kept, session_storage};
 
 const TOKEN: &str = "activity-logs.token";
+/// What `setTimeout` can wait, in milliseconds.
+const LONGEST_TIMER: f64 = 2_147_483_647.0;
 
 /// Somebody who is signed in.
 #[derive(Clone)]
@@ -26,6 +30,8 @@ pub(crate) struct Session {
 pub(crate) enum State {
     /// A kept token is being tried.
     Trying,
+    /// It could not be tried: there was no answer, or one that says nothing of the token.
+    Stuck(Failure, String),
     /// Nobody is signed in; holds why, where somebody just was.
     Out(Option<String>),
     /// Somebody is.
@@ -67,36 +73,53 @@ impl Sessions {
     pub(crate) fn sign_in(self, token: String) {
         self.0.set(State::Trying);
         spawn_local(async move {
-            let client = Signed::new(token.trim().to_owned());
+            let token = token.trim().to_owned();
+            let client = Signed::new(token.clone());
             let known = match client.me().await {
                 Ok(me) => client.activity_types().await.map(|types| (me, types)),
                 Err(failure) => Err(failure),
             };
             match known {
                 Ok((me, types)) => {
-                    keep(session_storage(), TOKEN, client.token());
-                    self.0.set(State::In(Session {
-                        client,
-                        me,
-                        catalog: Catalog::from_wire(&types),
-                    }));
+                    keep(session_storage(), TOKEN, &token);
+                    self.end_in_time(token);
+                    let catalog = Catalog::from_wire(&types);
+                    self.0.set(State::In(Session { client, me, catalog }));
                 }
-                Err(failure) => self.sign_out(Some(match failure {
-                    Failure::SignedOut => "The token is not valid here, or no longer.".to_owned(),
-                    Failure::Offline => "The service can't be reached.".to_owned(),
-                    Failure::Problem(problem) => problem.detail,
-                    Failure::Unexpected(why) => format!(
-                        "The service answered in a way this page does not understand ({why})."
-                    ),
-                })),
+                Err(Failure::SignedOut) => {
+                    self.sign_out(Some("The token is not valid here, or no longer.".to_owned()));
+                }
+                Err(failure) => self.0.set(State::Stuck(failure, token)),
             }
         });
+    }
+
+    /// Says that the session has ended when it does, and not only with the next click.
+    fn end_in_time(self, token: String) {
+        let Some(left) = expiry(&token).map(|expiry| expiry - js_sys::Date::now()) else { return };
+        let left = Duration::from_millis(left.clamp(0.0, LONGEST_TIMER) as u64);
+        set_timeout(
+            move || {
+                let is_same = |session: &Session| session.client.token() == token;
+                let over = expiry(&token).is_some_and(|expiry| expiry <= js_sys::Date::now());
+                if over && matches!(self.0.get_untracked(), State::In(session) if is_same(&session))
+                {
+                    self.heed(&Failure::SignedOut);
+                }
+            },
+            left,
+        );
     }
 
     /// Forgets the token, and says why.
     pub(crate) fn sign_out(self, why: Option<String>) {
         forget(session_storage(), TOKEN);
         self.0.set(State::Out(why));
+    }
+
+    /// Hands an answer on; signs out when it says that the token has ended.
+    pub(crate) fn heeded<T>(self, answer: Result<T, Failure>) -> Result<T, Failure> {
+        answer.inspect_err(|failure| self.heed(failure))
     }
 
     /// Signs out when an answer says that the token has ended.
@@ -107,6 +130,17 @@ impl Sessions {
             ));
         }
     }
+}
+
+/// When a token (RFC 7519) ends, in milliseconds since 1970, as far as it says so.
+fn expiry(token: &str) -> Option<f64> {
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        exp: f64,
+    }
+    let payload = token.split('.').nth(1)?.replace('-', "+").replace('_', "/");
+    let claims: Claims = serde_json::from_str(&window().atob(&payload).ok()?).ok()?;
+    Some(claims.exp * 1_000.0)
 }
 
 /// The app's sessions.

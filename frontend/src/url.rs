@@ -1,7 +1,7 @@
 //! The address is the state of a list: its filters, its page and the entry that is open.
 
 use activity_logs_model::paging::{ListingParameters, Scope};
-use activity_logs_model::{Catalog, PageSize, Problem};
+use activity_logs_model::{Catalog, Filter, PageSize, Problem};
 
 /// What the address of a list says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,15 @@ impl ListState {
         Ok(Self { parameters, entry })
     }
 
+    /// The first page of everything.
+    pub(crate) fn everything(page_size: PageSize) -> Self {
+        let filter = Filter::default();
+        Self {
+            parameters: ListingParameters { filter, page: 1, page_size, as_of: None },
+            entry: None,
+        }
+    }
+
     /// The query of the address that says this.
     pub(crate) fn to_query(&self) -> String {
         let mut query = self.parameters.to_query();
@@ -53,7 +62,7 @@ impl ListState {
     }
 
     /// The first page of another listing: what is changed, looked at from now.
-    pub(crate) fn changed(&self, change: impl FnOnce(&mut ListingParameters)) -> Self {
+    pub(crate) fn changed(&self, change: impl Fn(&mut ListingParameters)) -> Self {
         let mut parameters = ListingParameters { page: 1, as_of: None, ..self.parameters.clone() };
         change(&mut parameters);
         Self { parameters, entry: None }

@@ -1,9 +1,8 @@
 //! What people do in the app, from end to end.
 
+use activity_logs_tests::browser::Stage;
 use activity_logs_tests::{Kind, admin, entry, member, on_both_databases, token};
 use serde_json::{Value, json};
-
-use crate::browser::Stage;
 
 on_both_databases! {
     signing_in_and_looking_at_an_organization
@@ -49,7 +48,7 @@ async fn signing_in_and_looking_at_an_organization(kind: Kind) {
     stage.screenshot("dashboard").await;
 
     stage.click("a.more").await;
-    stage.until_text(".showing", "Showing 1-25 of 413 items").await;
+    stage.until_text(".showing", "Showing 1-25 of 414 items").await;
     let heads = stage.texts("table.log th .cell").await;
     assert!(heads[0].starts_with("Time ("), "the time zone is named: {heads:?}");
     assert_eq!(
@@ -241,7 +240,7 @@ async fn states_in_words(kind: Kind) {
     stage.until_text(".state h2", "You have no access to this organization").await;
     stage.screenshot("no-access").await;
     stage.open("/nowhere", &member("eve", "umbrella")).await;
-    stage.until_text(".state h2", "There is no such page").await;
+    stage.until_text(".state h1", "There is no such page").await;
     stage.open("/organizations/umbrella", &member("eve", "umbrella")).await;
     stage.until_text(".state h2", "Nothing has happened here yet").await;
     stage.open(&format!("{LOGS}?tpye=Users"), &admin()).await;

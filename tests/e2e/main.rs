@@ -2,5 +2,4 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-mod browser;
 mod journeys;

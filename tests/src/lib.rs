@@ -1,6 +1,8 @@
 //! The service as tests and benchmarks use it: the real one, on a port and a database of its
 //! own, asked over HTTP.
 
+pub mod browser;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc;

@@ -1,10 +1,12 @@
 //! Recording and reading entries.
 
-use activity_logs_model::paging::{self, ListingParameters};
+use std::collections::BTreeMap;
+
+use activity_logs_model::paging::{self, DaysParameters, ListingParameters};
 use activity_logs_model::record::{self, MAX_BODY_BYTES, Rejection};
-use activity_logs_model::wire::{Listing, Recent, RecordResponse};
+use activity_logs_model::wire::{DailyActivity, DayActivity, Listing, Recent, RecordResponse};
 use activity_logs_model::{
-    Caller, Entry, FieldError, OrganizationRef, Problem, ProblemCode, Visibility,
+    Caller, Entry, FieldError, OrganizationRef, Problem, ProblemCode, Timestamp, Visibility,
 };
 use activity_logs_store::{Clock as _, ListingQuery, Scope, SystemClock};
 use actix_web::http::header;
@@ -13,9 +15,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
+use crate::days::{find_zone, last_days};
 use crate::extract::{EntryId, GlobalReader, OrganizationReader, Recorder, app, context_of};
 use crate::openapi::{
-    GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems,
+    Days, GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems,
 };
 use crate::problem::ApiError;
 use crate::reading::{Look, record_look};
@@ -130,6 +133,50 @@ pub async fn list_recent_organization_activity_logs(
     Ok(HttpResponse::Ok().json(Recent { items, as_of }))
 }
 
+/// Count an organization's entries per day
+///
+/// How much happened on each of the last days, by type and outcome: exact, and of what the caller
+/// sees. The listing with a day's `from` and `to` and the same `as_of` has the same total, and with
+/// one `type` or `outcome` the same count. The last day is today in the time zone.
+#[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs/days", tag = "Reading",
+    params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), Days),
+    responses((status = 200, description = "The days, oldest first", body = DailyActivity), ReadProblems))]
+pub async fn count_organization_activity_logs(
+    reader: OrganizationReader,
+    request: HttpRequest,
+) -> Answer {
+    let DaysParameters { days, time_zone, as_of } = DaysParameters::parse(request.query_string())?;
+    let (time_zone, zone) = find_zone(&time_zone)
+        .ok_or_else(|| wrong_parameter("time_zone", "is no time zone of the IANA database"))?;
+    let begins = last_days(&zone, SystemClock.now(), days).map_err(ApiError::internal)?;
+    let store = &app(&request).store;
+    let as_of = up_to(store.head().await?, as_of)?;
+    let bounds: Vec<Timestamp> = begins.iter().map(|(_, begin)| *begin).collect();
+    let scope = Scope::Organization(&reader.organization.id);
+    let counts = store.count_in_spans(scope, &reader.visibility, as_of, &bounds).await?;
+    let mut days: Vec<DayActivity> = begins
+        .windows(2)
+        .map(|day| DayActivity {
+            date: day[0].0.to_string(),
+            from: day[0].1,
+            to: day[1].1,
+            total: 0,
+            types: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+        })
+        .collect();
+    for count in counts {
+        let day = &mut days[count.span];
+        day.total += count.entries;
+        *day.types.entry(count.kind).or_default() += count.entries;
+        *day.outcomes.entry(count.outcome).or_default() += count.entries;
+    }
+    let look = Look::list(format!("activity per day, {} days, {time_zone}", days.len()));
+    let context = context_of(&request);
+    record_look(app(&request), &reader.caller, context, Some(reader.organization), look).await?;
+    Ok(HttpResponse::Ok().json(DailyActivity { time_zone, days, as_of }))
+}
+
 /// Get an entry of any log
 ///
 /// Finds the entry in any log the caller sees; the newest, where several logs have the id.
@@ -153,6 +200,24 @@ pub async fn get_organization_activity_log(
     entry(&request, &reader.caller, &reader.visibility, Some(reader.organization), id).await
 }
 
+/// The position up to which a reading looks: the one asked for, or the newest.
+fn up_to(head: i64, as_of: Option<i64>) -> Result<i64, ApiError> {
+    match as_of {
+        Some(as_of) if as_of > head => Err(wrong_parameter(
+            "as_of",
+            format!("lies in the future; the newest position is {head}"),
+        )),
+        as_of => Ok(as_of.unwrap_or(head)),
+    }
+}
+
+/// Refuses a parameter that only the service can know to be wrong.
+fn wrong_parameter(name: &str, why: impl ToString) -> ApiError {
+    let error = FieldError::new(format!("?{name}"), why);
+    let detail = "The parameters in `errors` are wrong; nothing was read.";
+    ApiError::with_errors(ProblemCode::InvalidParameters, detail, vec![error])
+}
+
 async fn listing(
     request: &HttpRequest,
     caller: &Caller,
@@ -161,14 +226,7 @@ async fn listing(
     parameters: ListingParameters,
 ) -> Answer {
     let store = &app(request).store;
-    let head = store.head().await?;
-    let as_of = parameters.as_of.unwrap_or(head);
-    if as_of > head {
-        let error =
-            FieldError::new("?as_of", format!("lies in the future; the newest position is {head}"));
-        let detail = "The parameters in `errors` are wrong; nothing was read.";
-        return Err(ApiError::with_errors(ProblemCode::InvalidParameters, detail, vec![error]));
-    }
+    let as_of = up_to(store.head().await?, parameters.as_of)?;
     let page_size = parameters.page_size.get();
     let query = ListingQuery {
         scope: organization.as_ref().map_or(Scope::Everything, |o| Scope::Organization(&o.id)),

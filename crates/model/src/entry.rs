@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::catalog::{Action, Type};
 use crate::id::{OrganizationId, UserId, WorkspaceId};
-use crate::json::JsonText;
+use crate::json::{self, JsonText};
 use crate::time::Timestamp;
 
 /// How an attempt ended.
@@ -288,6 +288,7 @@ pub struct Entry {
     #[cfg_attr(feature = "openapi", schema(value_type = JsonText, required))]
     pub old_value: Option<JsonText>,
     /// State after; null where there is none.
+    #[serde(default, deserialize_with = "json::read_written")]
     #[cfg_attr(feature = "openapi", schema(value_type = JsonText, required))]
     pub new_value: Option<JsonText>,
     /// Where it came from.

@@ -97,6 +97,16 @@ impl<'de> Deserialize<'de> for JsonText {
     }
 }
 
+/// Reads a value that a service has written, and so is canonical: browsers need not carry what
+/// makes it so.
+pub(crate) fn read_written<'de, D>(deserializer: D) -> Result<Option<JsonText>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    Ok(raw.map(|raw| JsonText(Box::<str>::from(raw))))
+}
+
 #[cfg(feature = "openapi")]
 impl utoipa::PartialSchema for JsonText {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {

@@ -15,6 +15,10 @@ pub const MAX_FILTER_VALUES: usize = 100;
 pub const DEFAULT_RECENT: u64 = 6;
 /// How many entries the recent list may hold.
 pub const MAX_RECENT: u64 = 25;
+/// How many days the activity per day covers unless asked otherwise.
+pub const DEFAULT_DAYS: u64 = 30;
+/// How many days the activity per day may cover: a quarter of a year.
+pub const MAX_DAYS: u64 = 92;
 /// The longest search text, in characters.
 pub const MAX_SEARCH_LENGTH: usize = 256;
 
@@ -107,10 +111,7 @@ impl ListingParameters {
         }
         let page = parameters.page();
         let page_size = parameters.page_size();
-        let as_of: Option<i64> = parameters.one("as_of");
-        if as_of.is_some_and(|position| position < 0) {
-            parameters.refuse("as_of", "must not be negative");
-        }
+        let as_of = parameters.as_of();
         parameters.finish(Self { filter, page, page_size, as_of })
     }
 
@@ -145,6 +146,34 @@ pub fn parse_recent(query: &str) -> Result<u64, Problem> {
         parameters.refuse("limit", format!("must be 1 to {MAX_RECENT}"));
     }
     parameters.finish(limit)
+}
+
+/// What the activity per day was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaysParameters {
+    /// How many days, today included.
+    pub days: u64,
+    /// The name of the time zone whose days are meant; whether there is one, the model can't know.
+    pub time_zone: String,
+    /// The position up to which the counts look; `None` is now.
+    pub as_of: Option<i64>,
+}
+
+impl DaysParameters {
+    /// Reads a query string.
+    ///
+    /// # Errors
+    /// A problem that points at each parameter that is unknown or wrong.
+    pub fn parse(query: &str) -> Result<Self, Problem> {
+        let mut parameters = Parameters::read(query);
+        let days = parameters.one("days").unwrap_or(DEFAULT_DAYS);
+        if !(1..=MAX_DAYS).contains(&days) {
+            parameters.refuse("days", format!("must be 1 to {MAX_DAYS}"));
+        }
+        let time_zone = parameters.one("time_zone").unwrap_or_else(|| "UTC".to_owned());
+        let as_of = parameters.as_of();
+        parameters.finish(Self { days, time_zone, as_of })
+    }
 }
 
 /// What the list of organizations was asked for.
@@ -250,6 +279,14 @@ impl Parameters {
         })
     }
 
+    fn as_of(&mut self) -> Option<i64> {
+        let as_of = self.one("as_of");
+        if as_of.is_some_and(|position: i64| position < 0) {
+            self.refuse("as_of", "must not be negative");
+        }
+        as_of
+    }
+
     fn finish<T>(mut self, value: T) -> Result<T, Problem> {
         for (name, _) in std::mem::take(&mut self.pairs) {
             self.malformed(&name, "is no parameter of this operation");
@@ -335,6 +372,11 @@ mod tests {
         );
         assert!(parse_recent("limit=26").is_err() && parse_recent("limit=0").is_err());
         assert_eq!(parse_recent(""), Ok(6));
+        for wrong in ["days=0", "days=93", "days=x", "as_of=-1", "page=1", "days=1&days=2"] {
+            assert!(DaysParameters::parse(wrong).is_err(), "{wrong}");
+        }
+        let days = DaysParameters { days: 30, time_zone: "UTC".to_owned(), as_of: None };
+        assert_eq!(DaysParameters::parse(""), Ok(days));
         assert!(parse_only("x=1", None).is_err());
     }
 

@@ -1,11 +1,14 @@
 //! What the API answers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::catalog::{Action, Type, ValueRule};
-use crate::entry::Entry;
+use crate::entry::{Entry, Outcome};
 use crate::id::{OrganizationId, UserId};
+use crate::time::Timestamp;
 use crate::visibility::{GrantClaim, MembershipClaim, Role};
 
 /// One page of a listing.
@@ -41,6 +44,41 @@ pub struct Recent {
     /// The position up to which the list looks.
     #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(90210)))]
     pub as_of: i64,
+}
+
+/// How much happened in an organization on each of its last days, as far as the caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DailyActivity {
+    /// The time zone whose days these are.
+    #[cfg_attr(feature = "openapi", schema(examples("Europe/Vienna")))]
+    pub time_zone: String,
+    /// The days, oldest first; the last is today.
+    pub days: Vec<DayActivity>,
+    /// The position up to which the counts look.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(90210)))]
+    pub as_of: i64,
+}
+
+/// How much happened on one day. The listing with the same `from`, `to` and `as_of` has the same
+/// total, and so it has with one type or outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DayActivity {
+    /// The date in the time zone.
+    #[cfg_attr(feature = "openapi", schema(format = Date, examples("2026-01-31")))]
+    pub date: String,
+    /// Its first instant.
+    pub from: Timestamp,
+    /// The first instant after it. Where clocks change, that is not 24 hours later.
+    pub to: Timestamp,
+    /// How many entries the day has: exact.
+    #[cfg_attr(feature = "openapi", schema(examples(34)))]
+    pub total: u64,
+    /// How many of each type; types without any are left out.
+    pub types: BTreeMap<Type, u64>,
+    /// How many of each outcome; outcomes without any are left out.
+    pub outcomes: BTreeMap<Outcome, u64>,
 }
 
 /// What became of recorded entries.

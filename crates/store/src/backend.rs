@@ -1,8 +1,9 @@
 //! What a database must do for the log.
 
 use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
-use activity_logs_model::{Context, Timestamp};
-use activity_logs_model::{Entry, Filter, NewEntry, OrganizationId, Person, Visibility};
+use activity_logs_model::{
+    Context, Entry, Filter, NewEntry, OrganizationId, Outcome, Person, Timestamp, Type, Visibility,
+};
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -65,6 +66,19 @@ pub struct Removal {
     pub context: Context,
 }
 
+/// How many entries of one type and outcome a span of time has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanCount {
+    /// The span, from 0.
+    pub span: usize,
+    /// The type.
+    pub kind: Type,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// How many; at least one.
+    pub entries: u64,
+}
+
 /// What became of the requests of one commit, in their order.
 pub type Commit = Vec<Result<Vec<Recorded>, RecordError>>;
 
@@ -116,6 +130,15 @@ pub trait Backend: Send + Sync + 'static {
         as_of: i64,
         limit: u64,
     ) -> Result<Vec<Entry>, Error>;
+
+    /// See [`Store::count_in_spans`](crate::Store::count_in_spans).
+    async fn count_in_spans(
+        &self,
+        scope: Scope<'_>,
+        visibility: &Visibility,
+        as_of: i64,
+        bounds: &[Timestamp],
+    ) -> Result<Vec<SpanCount>, Error>;
 
     /// See [`Store::find`](crate::Store::find).
     async fn find(

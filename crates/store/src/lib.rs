@@ -24,7 +24,7 @@ use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
 use activity_logs_model::{Entry, NewEntry, OrganizationId, Timestamp, Visibility};
 use uuid::Uuid;
 
-pub use backend::{Backend, Commit, ListingQuery, LogState, Page, Removal, Scope};
+pub use backend::{Backend, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount};
 pub use error::{Error, RecordError};
 use writer::Writer;
 
@@ -157,6 +157,21 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Entry>, Error> {
         self.backend.recent(organization, visibility, as_of, limit).await
+    }
+
+    /// How many entries lie in each of the half-open spans between `bounds`, which rise: exact, by
+    /// type and outcome. Spans, types and outcomes without entries are left out.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn count_in_spans(
+        &self,
+        scope: Scope<'_>,
+        visibility: &Visibility,
+        as_of: i64,
+        bounds: &[Timestamp],
+    ) -> Result<Vec<SpanCount>, Error> {
+        self.backend.count_in_spans(scope, visibility, as_of, bounds).await
     }
 
     /// The entry with this id, if the caller sees it; the newest, where several logs have one.

@@ -17,7 +17,7 @@ use super::{
     Connection, Database, Db, LOCK_HEAD, MIGRATIONS, Row, begin_write, find_existing,
     insert_entries, remove_entries,
 };
-use crate::backend::{Backend, Commit, ListingQuery, LogState, Page, Removal, Scope};
+use crate::backend::{Backend, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount};
 use crate::plan::{LogHead, LogKey, log_of, plan};
 use crate::{Error, RecordError, search_key};
 
@@ -63,8 +63,7 @@ pub(super) fn read_entry(row: &Row) -> Result<Entry, sqlx::Error> {
         recorded_at: Timestamp::from_micros(row.try_get(5)?),
         kind: Type::try_from(text(6)?).map_err(corrupt)?,
         action: Action::try_from(text(7)?).map_err(corrupt)?,
-        outcome: Outcome::from_token(&text(8)?)
-            .ok_or_else(|| sqlx::Error::Decode("unknown outcome".into()))?,
+        outcome: read_outcome(&text(8)?)?,
         user: Person {
             id: text(9)?.try_into().map_err(corrupt)?,
             name: text(10)?,
@@ -81,6 +80,10 @@ pub(super) fn read_entry(row: &Row) -> Result<Entry, sqlx::Error> {
             request_id: optional(20)?,
         },
     })
+}
+
+fn read_outcome(text: &str) -> Result<Outcome, sqlx::Error> {
+    Outcome::from_token(text).ok_or_else(|| sqlx::Error::Decode("unknown outcome".into()))
 }
 
 async fn lock_head(connection: &mut Connection) -> Result<i64, sqlx::Error> {
@@ -291,6 +294,41 @@ impl Backend for Database {
         query.push(NEWEST_FIRST).push_bind(to_i64(limit));
         let rows = query.build().fetch_all(&self.readers).await?;
         Ok(rows.iter().map(read_entry).collect::<Result<_, _>>()?)
+    }
+
+    async fn count_in_spans(
+        &self,
+        scope: Scope<'_>,
+        visibility: &Visibility,
+        as_of: i64,
+        bounds: &[Timestamp],
+    ) -> Result<Vec<SpanCount>, Error> {
+        let [first, inner @ .., last] = bounds else { return Ok(Vec::new()) };
+        let spans = inner
+            .iter()
+            .enumerate()
+            .map(|(span, bound)| format!(" WHEN occurred_at < {} THEN {span}", bound.as_micros()));
+        // One walk along the index by time; CASE finds the span of each entry. Joined to a list of
+        // spans, PostgreSQL would walk the whole table, once for each span.
+        let span = match inner.len() {
+            0 => "0".to_owned(),
+            last => format!("CASE{} ELSE {last} END", spans.collect::<String>()),
+        };
+        let what = format!("CAST({span} AS BIGINT), type, outcome, COUNT(*)");
+        let mut query = select(&what, scope, visibility, as_of);
+        query.push(" AND occurred_at >= ").push_bind(first.as_micros());
+        query.push(" AND occurred_at < ").push_bind(last.as_micros());
+        query.push(" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
+        let rows = query.build().persistent(false).fetch_all(&self.readers).await?;
+        let count = |row: &Row| {
+            Ok(SpanCount {
+                span: usize::try_from(row.try_get::<i64, _>(0)?).map_err(corrupt)?,
+                kind: row.try_get::<String, _>(1)?.try_into().map_err(corrupt)?,
+                outcome: read_outcome(&row.try_get::<String, _>(2)?)?,
+                entries: to_u64(row.try_get(3)?),
+            })
+        };
+        Ok(rows.iter().map(count).collect::<Result<_, sqlx::Error>>()?)
     }
 
     async fn find(

@@ -52,6 +52,8 @@ enum Command {
 enum Case {
     /// Recording: import, HTTP batches and single entries.
     Record,
+    /// The web app: what a first visit transfers, how soon and how smoothly it shows rows.
+    Web,
 }
 
 fn main() -> ExitCode {
@@ -61,7 +63,7 @@ fn main() -> ExitCode {
         Command::Test => suite::run_everything(),
         Command::Openapi { check } => openapi(check),
         Command::Tidy => tidy::check().map(|rules| println!("tidy: {rules} rules hold")),
-        Command::Bench { case: Some(Case::Record) | None, file } => bench_record(file.as_deref()),
+        Command::Bench { case, file } => bench(case, file.as_deref()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -90,6 +92,23 @@ fn openapi(check: bool) -> Result<()> {
         bail!("openapi/openapi.json is not current; run `cargo xtask openapi` and commit it");
     }
     Ok(())
+}
+
+fn bench(case: Option<Case>, file: Option<&Path>) -> Result<()> {
+    if matches!(case, Some(Case::Record) | None) {
+        bench_record(file)?;
+    }
+    if matches!(case, Some(Case::Web) | None) {
+        bench_web()?;
+    }
+    Ok(())
+}
+
+fn bench_web() -> Result<()> {
+    web::build()?;
+    web::add_browser()?;
+    let package = ["--package", "activity-logs-tests", "--bin", "bench-web"];
+    run::run(cargo(["run", "--release"]).args(package))
 }
 
 fn bench_record(file: Option<&Path>) -> Result<()> {

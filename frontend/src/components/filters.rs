@@ -1,15 +1,28 @@
 //! Filters: chosen above the list, shown as chips that can be removed.
 
 use activity_logs_model::paging::ListingParameters;
-use activity_logs_model::{Catalog, Filter, Outcome, Timestamp};
+use activity_logs_model::{Action, Catalog, Filter, Outcome, Type, UserId};
 use leptos::prelude::*;
 
-/// Changes the listing.
-pub(crate) type Change = Box<dyn FnOnce(&mut ListingParameters) + Send>;
+use crate::browser::{focus, instant, local_time, matches, now, today};
+use crate::logic::names::{Named, Names};
 
-const PRESETS: [(&str, i64); 4] =
-    [("Last 24 hours", 1), ("Last 7 days", 7), ("Last 30 days", 30), ("Last 90 days", 90)];
-const DAY_SECONDS: i64 = 24 * 60 * 60;
+/// Changes the listing.
+pub(crate) type Change = Box<dyn Fn(&mut ListingParameters) + Send + Sync>;
+
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+/// The choice that shows the fields for a time range of one's own.
+const CUSTOM: &str = "custom";
+
+/// The time ranges to choose from: a value, and what people read.
+const PRESETS: [(&str, &str); 6] = [
+    ("today", "Today"),
+    ("1", "Last 24 hours"),
+    ("7", "Last 7 days"),
+    ("30", "Last 30 days"),
+    ("90", "Last 90 days"),
+    (CUSTOM, "Custom range …"),
+];
 
 /// The fields to choose filters with.
 #[component]
@@ -17,9 +30,11 @@ pub(crate) fn Filters(
     catalog: Catalog,
     /// Whether organizations can be chosen: the global list.
     global: bool,
+    /// The names that have been on screen.
+    names: RwSignal<Names>,
     change: Callback<Change>,
 ) -> impl IntoView {
-    let types: Vec<_> = catalog.types().map(|(kind, _)| (kind.to_string(), kind.label())).collect();
+    let types = catalog.types().map(|(kind, _)| (kind.to_string(), kind.label())).collect();
     let mut actions: Vec<_> = catalog
         .types()
         .flat_map(|(_, actions)| actions)
@@ -29,32 +44,42 @@ pub(crate) fn Filters(
     actions.dedup();
     let outcomes =
         Outcome::ALL.into_iter().map(|o| (o.as_str().to_owned(), o.as_str().to_owned())).collect();
-    let presets =
-        PRESETS.into_iter().map(|(label, days)| (days.to_string(), label.to_owned())).collect();
+    let presets = PRESETS.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
+    let custom = RwSignal::new(false);
     let adding = |edit: fn(&mut ListingParameters, &str)| {
-        Callback::new(move |text: String| {
-            change.run(Box::new(move |parameters| edit(parameters, &text)));
+        Callback::new(move |values: Vec<String>| {
+            change.run(Box::new(move |p| values.iter().for_each(|value| edit(p, value))));
         })
     };
+    let choose_time = Callback::new(move |values: Vec<String>| {
+        let value = values.concat();
+        custom.set(value == CUSTOM);
+        let from = match value.as_str() {
+            CUSTOM => return focus(".range input"),
+            "today" => Some(today()),
+            days => days.parse().ok().map(|days: i64| now().plus_seconds(-days * SECONDS_PER_DAY)),
+        };
+        change.run(Box::new(move |p| (p.filter.from, p.filter.to) = (from, None)));
+    });
+    // On a small screen the list comes first.
+    let open = !matches("(max-width: 700px)");
     view! {
-        <form class="filters" aria-label="Filters" on:submit=|event| event.prevent_default()>
-            <Choice label="Type" options=types add=adding(|p, text| add(&mut p.filter.types, text))/>
-            <Choice label="Action" options=actions add=adding(|p, text| add(&mut p.filter.actions, text))/>
-            <Choice label="Outcome" options=outcomes add=adding(|p, text| {
-                let outcome = Outcome::from_token(text).filter(|o| !p.filter.outcomes.contains(o));
-                p.filter.outcomes.extend(outcome);
-            })/>
-            <Choice label="Time" options=presets add=adding(|p, days| {
-                let now = Timestamp::from_micros(js_sys::Date::now() as i64 * 1_000);
-                p.filter.from = days.parse::<i64>().ok().map(|days| now.plus_seconds(-days * DAY_SECONDS));
-                p.filter.to = None;
-            })/>
-            <Text label="User id" add=adding(|p, text| add(&mut p.filter.users, text))/>
-            <Text label="Workspace id" add=adding(|p, text| add(&mut p.filter.workspaces, text))/>
-            {global.then(|| view! {
-                <Text label="Organization id" add=adding(|p, text| add(&mut p.filter.organizations, text))/>
-            })}
-        </form>
+        <details class="filters-box" open=open>
+            <summary>"Filters"</summary>
+            <form class="filters" aria-label="Filters" on:submit=|event| event.prevent_default()>
+                {choice("Type", types, adding(|p, text| add(&mut p.filter.types, text)))}
+                {choice("Action", actions, adding(|p, text| add(&mut p.filter.actions, text)))}
+                {choice("Outcome", outcomes, adding(|p, text| {
+                    let outcome = Outcome::from_token(text).filter(|o| !p.filter.outcomes.contains(o));
+                    p.filter.outcomes.extend(outcome);
+                }))}
+                {choice("Time", presets, choose_time)}
+                {named("User", Named::User, names, adding(|p, text| add(&mut p.filter.users, text)))}
+                {named("Workspace", Named::Workspace, names, adding(|p, text| add(&mut p.filter.workspaces, text)))}
+                {global.then(|| named("Organization", Named::Organization, names, adding(|p, text| add(&mut p.filter.organizations, text))))}
+            </form>
+            {move || custom.get().then(|| range(custom, change))}
+        </details>
     }
 }
 
@@ -63,18 +88,20 @@ fn add<T: std::str::FromStr + PartialEq>(values: &mut Vec<T>, text: &str) {
     values.extend(text.trim().parse().ok().filter(|value| !values.contains(value)));
 }
 
-#[component]
-fn Choice(
+/// A menu; what is chosen goes to `add`.
+fn choice(
     label: &'static str,
     options: Vec<(String, String)>,
-    add: Callback<String>,
-) -> impl IntoView {
+    add: Callback<Vec<String>>,
+) -> AnyView {
     let chosen = RwSignal::new(String::new());
     let choose = move |event| {
         let value = event_target_value(&event);
+        // Set first to what the menu shows, or resetting it would be no change.
+        chosen.set(value.clone());
         chosen.set(String::new());
         if !value.is_empty() {
-            add.run(value);
+            add.run(vec![value]);
         }
     };
     view! {
@@ -86,45 +113,112 @@ fn Choice(
             </select>
         </label>
     }
+    .into_any()
 }
 
-#[component]
-fn Text(label: &'static str, add: Callback<String>) -> impl IntoView {
+/// A field for an identifier, or for a name that has been on screen.
+fn named(
+    label: &'static str,
+    named: Named,
+    names: RwSignal<Names>,
+    add: Callback<Vec<String>>,
+) -> AnyView {
+    let wrong = RwSignal::new(false);
+    let list = format!("names-{label}");
+    let typed = move |event: web_sys::Event| {
+        let field = event_target::<web_sys::HtmlInputElement>(&event);
+        let text = field.value().trim().to_owned();
+        let mut meant = names.with_untracked(|names| names.meant(named, &text));
+        if meant.is_empty() && text.parse::<UserId>().is_ok() {
+            meant.push(text.clone());
+        }
+        wrong.set(meant.is_empty() && !text.is_empty());
+        if !meant.is_empty() {
+            field.set_value("");
+            add.run(meant);
+        }
+    };
+    let options = move || {
+        let option = |(id, name): (&str, &str)| view! { <option value=id.to_owned()>{name.to_owned()}</option> };
+        names.with(|names| names.all(named).map(option).collect_view())
+    };
     view! {
         <label>
             <span>{label}</span>
             <input
                 type="text"
-                placeholder="Any"
+                placeholder="Name or id"
                 spellcheck="false"
                 autocomplete="off"
-                on:change=move |event| {
-                    let value = event_target_value(&event);
-                    if !value.trim().is_empty() {
-                        add.run(value);
-                    }
-                }
+                list=list.clone()
+                aria-invalid=move || wrong.get().then_some("true")
+                on:change=typed
             />
+            {move || wrong.get().then(|| view! { <small class="wrong" role="alert">"No such name on this page. An id has no spaces."</small> })}
+            <datalist id=list>{options}</datalist>
         </label>
     }
+    .into_any()
+}
+
+/// The fields for a time range of one's own.
+fn range(custom: RwSignal<bool>, change: Callback<Change>) -> AnyView {
+    let (from, to) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let wrong = RwSignal::new(false);
+    let apply = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let (from, to) = (instant(&from.get_untracked()), instant(&to.get_untracked()));
+        let backwards = matches!((from, to), (Some(from), Some(to)) if from >= to);
+        wrong.set(backwards || (from.is_none() && to.is_none()));
+        if !wrong.get_untracked() {
+            custom.set(false);
+            change.run(Box::new(move |p| (p.filter.from, p.filter.to) = (from, to)));
+        }
+    };
+    let field = |label, value: RwSignal<String>| {
+        view! {
+            <label>
+                <span>{label}</span>
+                <input type="datetime-local" on:input=move |event| value.set(event_target_value(&event))/>
+            </label>
+        }
+    };
+    view! {
+        <form class="filters range" aria-label="Time range" on:submit=apply>
+            {field("From", from)}
+            {field("Until", to)}
+            <button class="primary" type="submit">"Apply"</button>
+            <button class="quiet" type="button" on:click=move |_| custom.set(false)>"Cancel"</button>
+            {move || wrong.get().then(|| view! { <small class="wrong" role="alert">"Give a start, an end, or both; the start comes first."</small> })}
+        </form>
+    }
+    .into_any()
 }
 
 /// The filters that are on, each with a way to remove it.
 #[component]
-pub(crate) fn Chips(filter: Filter, change: Callback<Change>) -> impl IntoView {
+pub(crate) fn Chips(
+    filter: Filter,
+    catalog: Catalog,
+    names: RwSignal<Names>,
+    change: Callback<Change>,
+) -> impl IntoView {
     let chips = filter.to_parameters();
     if chips.is_empty() {
         return None;
     }
-    let chip = move |(name, value): (&'static str, String)| {
-        let text = format!("{}: {value}", name.replace('_', " "));
+    let chip = move |(parameter, value): (&'static str, String)| {
+        let text = {
+            let (catalog, value) = (catalog.clone(), value.clone());
+            Memo::new(move |_| names.with(|names| words(parameter, &value, &catalog, names)))
+        };
         let remove = move |_| {
             let value = value.clone();
-            change.run(Box::new(move |p| p.filter = without(&p.filter, name, &value)));
+            change.run(Box::new(move |p| p.filter = without(&p.filter, parameter, &value)));
         };
         view! {
-            <button class="chip" type="button" aria-label=format!("Remove the filter {text}") on:click=remove>
-                <span class="text">{text.clone()}</span><span class="chip-x" aria-hidden="true">" ×"</span>
+            <button class="chip" type="button" aria-label=move || format!("Remove the filter {}", text.get()) on:click=remove>
+                <span class="text">{text}</span><span class="chip-x" aria-hidden="true">" ×"</span>
             </button>
         }
     };
@@ -136,6 +230,30 @@ pub(crate) fn Chips(filter: Filter, change: Callback<Change>) -> impl IntoView {
             </button>
         </div>
     })
+}
+
+/// A filter as people read it: `User: Ada Abara (ada)`.
+fn words(parameter: &str, value: &str, catalog: &Catalog, names: &Names) -> String {
+    let label = match parameter {
+        "type" => "Type",
+        "action" => "Action",
+        "outcome" => "Outcome",
+        "user_id" => "User",
+        "workspace_id" => "Workspace",
+        "organization_id" => "Organization",
+        "from" => "From",
+        _ => "Until",
+    };
+    let value = match parameter {
+        "type" => catalog.find_type(value).map(Type::label),
+        "action" => catalog.find_action(value).map(Action::label),
+        "from" | "to" => value.parse().ok().map(local_time),
+        _ => Named::of_parameter(parameter)
+            .and_then(|named| names.name(named, value))
+            .map(|name| format!("{name} ({value})")),
+    }
+    .unwrap_or_else(|| value.to_owned());
+    format!("{label}: {value}")
 }
 
 /// The filter without one of its values.

@@ -1,5 +1,6 @@
 //! Parts of pages. They show what they are given and ask nobody.
 
+pub(crate) mod chart;
 pub(crate) mod filters;
 pub(crate) mod pager;
 pub(crate) mod panel;

@@ -19,6 +19,17 @@ pub(crate) struct Paging {
     pub(crate) total: u64,
 }
 
+/// `Showing 1-25 of 412 items`, numbers as the viewer's language writes them.
+pub(crate) fn showing(paging: &Paging) -> String {
+    let Paging { page, page_size, shown, total } = *paging;
+    match range(page, page_size.get(), shown, total) {
+        Some((first, last)) => {
+            format!("Showing {}-{} of {} items", number(first), number(last), number(total))
+        }
+        None => format!("Showing none of {} items", number(total)),
+    }
+}
+
 /// The pager.
 #[component]
 pub(crate) fn Pager(
@@ -26,13 +37,7 @@ pub(crate) fn Pager(
     go: Callback<u64>,
     resize: Callback<PageSize>,
 ) -> impl IntoView {
-    let Paging { page, page_size, shown, total } = paging;
-    let showing = match range(page, page_size.get(), shown, total) {
-        Some((first, last)) => {
-            format!("Showing {}-{} of {} items", number(first), number(last), number(total))
-        }
-        None => format!("Showing none of {} items", number(total)),
-    };
+    let Paging { page, page_size, total, .. } = paging;
     let choose = move |event| {
         let chosen = event_target_value(&event);
         if let Some(size) = PageSize::ALL.into_iter().find(|size| size.get().to_string() == chosen)
@@ -71,7 +76,7 @@ pub(crate) fn Pager(
                     }).collect_view()}
                 </select>
             </label>
-            <p class="showing" role="status" aria-live="polite">{showing}</p>
+            <p class="showing">{showing(&paging)}</p>
             <nav class="pages" aria-label="Pages">
                 {page_window(page, page_size.pages(total)).into_iter().map(button).collect_view()}
             </nav>

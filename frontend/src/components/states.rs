@@ -45,13 +45,28 @@ pub(crate) fn Empty(
 #[component]
 pub(crate) fn Failed(failure: Failure, retry: Callback<()>) -> impl IntoView {
     let (title, detail) = words(&failure);
+    let way_on = match &failure {
+        // Trying again would only be recorded again.
+        Failure::Problem(problem) if matches!(problem.status, 403 | 404 | 410) => {
+            view! { <p><a href="/">"Go to the start"</a></p> }.into_any()
+        }
+        failure => {
+            let label = if is_wrong_address(failure) { "Show everything" } else { "Try again" };
+            view! { <button class="primary" type="button" on:click=move |_| retry.run(())>{label}</button> }.into_any()
+        }
+    };
     view! {
         <section class="state error" role="alert">
             <h2>{title}</h2>
             <p class="text">{detail}</p>
-            <button class="primary" type="button" on:click=move |_| retry.run(())>"Try again"</button>
+            {way_on}
         </section>
     }
+}
+
+/// Whether asking for the same again can't help: the address has parameters that are wrong.
+pub(crate) fn is_wrong_address(failure: &Failure) -> bool {
+    matches!(failure, Failure::Problem(problem) if matches!(problem.status, 400 | 422))
 }
 
 /// A failure in words: what happened, and what to do.
@@ -66,7 +81,7 @@ fn words(failure: &Failure) -> (String, String) {
         }
         Failure::Problem(problem) if problem.status == 403 => (
             "You have no access to this organization".to_owned(),
-            "Ask its owner for membership. That you tried was recorded in its log.".to_owned(),
+            "Ask its owner for membership. That you tried was recorded.".to_owned(),
         ),
         Failure::Problem(problem) => {
             let fields =

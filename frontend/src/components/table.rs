@@ -1,11 +1,14 @@
 //! The table of entries.
 
-use activity_logs_model::{Entry, Outcome};
+use activity_logs_model::{Entry, JsonText, Outcome};
 use leptos::prelude::*;
 
-use super::values::ValueCell;
 use super::widths::{COLUMNS, Resizer, Widths};
 use crate::browser::{local_time, time_zone};
+use crate::logic::values::short;
+
+/// How much of a value a cell shows, in characters.
+const CELL: usize = 120;
 
 const HEADS: [&str; COLUMNS] = [
     "Time",
@@ -30,9 +33,14 @@ pub(crate) fn LogTable(
     open: Callback<String>,
     widths: Widths,
 ) -> impl IntoView {
-    let zone = time_zone();
+    let choose = move |event: web_sys::MouseEvent| {
+        let row = event_target::<web_sys::Element>(&event).closest("tr[data-id]").ok().flatten();
+        if let Some(id) = row.and_then(|row| row.get_attribute("data-id")) {
+            open.run(id);
+        }
+    };
     view! {
-        <div class="table-frame" tabindex="0" role="region" aria-label="Activity" aria-busy=move || busy.get().to_string()>
+        <div class="table-frame" tabindex="0" role="region" aria-label="Activity, newest first" aria-busy=move || busy.get().to_string()>
             <table class="log" style:width=move || format!("{}px", widths.total())>
                 <colgroup>
                     {(0..COLUMNS).map(|column| view! { <col style:width=move || format!("{}px", widths.get(column))/> }).collect_view()}
@@ -41,34 +49,39 @@ pub(crate) fn LogTable(
                     <tr>
                         {HEADS.into_iter().enumerate().map(|(column, label)| view! {
                             <th scope="col" aria-sort=(column == 0).then_some("descending")>
-                                <span class="cell">{label}{(column == 0).then(|| view! { <small title="Your time zone">{format!(" ({zone})")}</small> })}</span>
+                                <span class="cell">{label}{(column == 0).then(|| view! { <small title="Your time zone, newest first">{format!(" ({}) ↓", time_zone())}</small> })}</span>
                                 <Resizer widths=widths column=column label=label/>
                             </th>
                         }).collect_view()}
                     </tr>
                 </thead>
-                <tbody>
-                    {entries.into_iter().map(|entry| view! { <Row entry=entry opened=opened open=open/> }).collect_view()}
+                <tbody on:click=choose>
+                    {entries.into_iter().map(|entry| row(entry, opened)).collect_view()}
                 </tbody>
             </table>
         </div>
     }
 }
 
-#[component]
-fn Row(entry: Entry, opened: Signal<Option<String>>, open: Callback<String>) -> impl IntoView {
+fn row(entry: Entry, opened: Signal<Option<String>>) -> impl IntoView {
     let id = entry.id.to_string();
     let selected = {
         let id = id.clone();
-        move || (opened.get().as_deref() == Some(id.as_str())).to_string()
+        move || opened.with(|opened| opened.as_deref() == Some(id.as_str())).to_string()
     };
     let text =
         |text: String| view! { <span class="cell text" title=text.clone()>{text.clone()}</span> };
+    let value = |value: Option<JsonText>, class| {
+        value.map(|value| {
+            let text = short(&value, CELL);
+            view! { <span class=class title=text.clone()>{text.clone()}</span> }
+        })
+    };
     let utc = entry.occurred_at.to_string();
     view! {
-        <tr aria-selected=selected on:click={ let id = id.clone(); move |_| open.run(id.clone()) }>
+        <tr data-id=id aria-selected=selected>
             <td class="time">
-                <button class="cell open" type="button" title=format!("{utc} (UTC)") aria-label=format!("Open the entry of {utc}")>
+                <button class="cell open" type="button" title=format!("{utc} (UTC)")>
                     <time datetime=utc.clone()>{local_time(entry.occurred_at)}</time>
                 </button>
             </td>
@@ -78,8 +91,8 @@ fn Row(entry: Entry, opened: Signal<Option<String>>, open: Callback<String>) -> 
             <td>{entry.organization.map(|organization| text(organization.name))}</td>
             <td>{entry.workspace.map(|workspace| text(workspace.name))}</td>
             <td>{text(entry.identifier)}</td>
-            <td><span class="cell"><ValueCell value=entry.old_value class="before"/></span></td>
-            <td><span class="cell"><ValueCell value=entry.new_value class="after"/></span></td>
+            <td>{value(entry.old_value, "cell value before text")}</td>
+            <td>{value(entry.new_value, "cell value after text")}</td>
         </tr>
     }
 }

@@ -1,25 +1,13 @@
 //! Values before and after, in words that a person reads.
 
-use activity_logs_model::{Entry, JsonText};
+use activity_logs_model::JsonText;
 use leptos::prelude::*;
 
-use crate::logic::values::{Change, change, short};
-
-/// How much of a value a cell of the table shows, in characters.
-const CELL: usize = 120;
-
-/// One value in a cell of the table.
-#[component]
-pub(crate) fn ValueCell(value: Option<JsonText>, class: &'static str) -> impl IntoView {
-    value.map(|value| {
-        let text = short(&value, CELL);
-        view! { <span class=format!("value {class} text") title=text.clone()>{text.clone()}</span> }
-    })
-}
+use crate::logic::values::{Change, change};
 
 /// What changed, field by field.
 #[component]
-pub(crate) fn ChangeView(entry: Entry) -> impl IntoView {
+pub(crate) fn ChangeView(old: Option<JsonText>, new: Option<JsonText>) -> impl IntoView {
     let side = |class: &'static str, text: Option<String>| {
         text.map(|text| view! { <span class=format!("{class} text")>{text}</span> })
     };
@@ -33,7 +21,7 @@ pub(crate) fn ChangeView(entry: Entry) -> impl IntoView {
             </span>
         }
     };
-    match change(entry.old_value.as_ref(), entry.new_value.as_ref()) {
+    match change(old.as_ref(), new.as_ref()) {
         Change::None => view! { <p>"This action carries no values."</p> }.into_any(),
         Change::Simple { before, after } => both(before, after).into_any(),
         Change::Fields(fields) => view! {

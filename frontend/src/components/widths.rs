@@ -1,5 +1,6 @@
 //! Column widths: changed by mouse, touch and keyboard, kept for the viewer.
 
+use activity_logs_model::UserId;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, PointerEvent};
@@ -9,48 +10,52 @@ use crate::browser::{forget, keep, kept, local_storage};
 /// How many columns the table has.
 pub(crate) const COLUMNS: usize = 9;
 const KEY: &str = "activity-logs.widths";
-const LEAST: f64 = 56.0;
-const MOST: f64 = 1_600.0;
-const STEP: f64 = 16.0;
+const LEAST: i32 = 56;
+const MOST: i32 = 1_600;
+const STEP: i32 = 16;
 /// What fits a column has this much room beside its text.
-const PADDING: f64 = 26.0;
-const DEFAULTS: [f64; COLUMNS] = [196.0, 128.0, 144.0, 152.0, 136.0, 136.0, 208.0, 192.0, 192.0];
+const PADDING: i32 = 26;
+const DEFAULTS: [i32; COLUMNS] = [188, 120, 140, 144, 132, 132, 184, 160, 160];
 
 /// The widths of the columns in CSS pixels.
 #[derive(Clone, Copy)]
-pub(crate) struct Widths(RwSignal<[f64; COLUMNS]>);
+pub(crate) struct Widths {
+    widths: RwSignal<[i32; COLUMNS]>,
+    key: StoredValue<String>,
+}
 
 impl Widths {
-    /// Those that the viewer left, or the defaults.
-    pub(crate) fn load() -> Self {
-        Self(RwSignal::new(
-            kept(local_storage(), KEY).and_then(|text| parse(&text)).unwrap_or(DEFAULTS),
-        ))
+    /// Those that this viewer left, or the defaults. Several people may share a browser.
+    pub(crate) fn load(viewer: &UserId) -> Self {
+        let key = format!("{KEY}.{viewer}");
+        let widths = kept(local_storage(), &key).and_then(|text| parse(&text)).unwrap_or(DEFAULTS);
+        Self { widths: RwSignal::new(widths), key: StoredValue::new(key) }
     }
 
     /// The width of a column, followed.
-    pub(crate) fn get(self, column: usize) -> f64 {
-        self.0.with(|widths| widths[column])
+    pub(crate) fn get(self, column: usize) -> i32 {
+        self.widths.with(|widths| widths[column])
     }
 
     /// The width of all, followed.
-    pub(crate) fn total(self) -> f64 {
-        self.0.with(|widths| widths.iter().sum())
+    pub(crate) fn total(self) -> i32 {
+        self.widths.with(|widths| widths.iter().sum())
     }
 
-    fn set(self, column: usize, width: f64) {
-        self.0.update(|widths| widths[column] = width.round().clamp(LEAST, MOST));
+    fn set(self, column: usize, width: i32) {
+        self.widths.update(|widths| widths[column] = width.clamp(LEAST, MOST));
     }
 
     fn save(self) {
-        let text = self.0.with_untracked(|widths| widths.map(|width| width.to_string()).join(","));
-        keep(local_storage(), KEY, &text);
+        let text =
+            self.widths.with_untracked(|widths| widths.map(|width| width.to_string()).join(","));
+        self.key.with_value(|key| keep(local_storage(), key, &text));
     }
 
     /// Back to the defaults.
     pub(crate) fn reset(self) {
-        self.0.set(DEFAULTS);
-        forget(local_storage(), KEY);
+        self.widths.set(DEFAULTS);
+        self.key.with_value(|key| forget(local_storage(), key));
     }
 
     /// As wide as the widest text of the column.
@@ -60,23 +65,23 @@ impl Widths {
         let Ok(cells) = cells else { return };
         let widest = (0..cells.length())
             .filter_map(|index| cells.item(index)?.dyn_into::<HtmlElement>().ok())
-            .map(|cell| f64::from(cell.scroll_width()))
-            .fold(0.0, f64::max);
+            .map(|cell| cell.scroll_width())
+            .fold(0, i32::max);
         self.set(column, widest + PADDING);
         self.save();
     }
 }
 
-fn parse(text: &str) -> Option<[f64; COLUMNS]> {
-    let widths: Vec<f64> = text.split(',').map_while(|width| width.parse().ok()).collect();
-    let widths: [f64; COLUMNS] = widths.try_into().ok()?;
+fn parse(text: &str) -> Option<[i32; COLUMNS]> {
+    let widths: Vec<i32> = text.split(',').map_while(|width| width.parse().ok()).collect();
+    let widths: [i32; COLUMNS] = widths.try_into().ok()?;
     widths.iter().all(|width| (LEAST..=MOST).contains(width)).then_some(widths)
 }
 
 /// The handle at the right edge of a column's head.
 #[component]
 pub(crate) fn Resizer(widths: Widths, column: usize, label: &'static str) -> impl IntoView {
-    let grabbed = RwSignal::new(None::<(f64, f64)>);
+    let grabbed = RwSignal::new(None::<(i32, i32)>);
     let down = move |event: PointerEvent| {
         event.prevent_default();
         if let Some(handle) =
@@ -85,11 +90,11 @@ pub(crate) fn Resizer(widths: Widths, column: usize, label: &'static str) -> imp
             let _ = handle.set_pointer_capture(event.pointer_id());
             let _ = handle.focus();
         }
-        grabbed.set(Some((f64::from(event.client_x()), widths.get(column))));
+        grabbed.set(Some((event.client_x(), widths.get(column))));
     };
     let moved = move |event: PointerEvent| {
         if let Some((from, width)) = grabbed.get_untracked() {
-            widths.set(column, width + f64::from(event.client_x()) - from);
+            widths.set(column, width + event.client_x() - from);
         }
     };
     let up = move |_| {
@@ -142,9 +147,9 @@ mod tests {
             "",
             "100",
             "a,b,c",
-            &good.replacen("196", "5", 1),
+            &good.replacen("188", "5", 1),
             &format!("{good},100"),
-            &good.replacen("196", "NaN", 1),
+            &good.replacen("188", "NaN", 1),
         ] {
             assert_eq!(parse(bad), None, "{bad}");
         }

@@ -2,20 +2,21 @@
 
 use activity_logs_model::paging::Scope;
 use activity_logs_model::wire::Listing;
-use activity_logs_model::{Entry, PageSize};
+use activity_logs_model::{Filter, ListingParameters, PageSize};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 
+use super::panel::Panel;
 use crate::api::Failure;
-use crate::browser::{keep, kept, session_storage};
+use crate::browser::{element, focus, keep, kept, number, session_storage, set_title};
 use crate::components::filters::{Change, Chips, Filters};
-use crate::components::pager::{Pager, Paging};
-use crate::components::panel::EntryDetails;
-use crate::components::states::{Empty, Failed, Skeleton};
+use crate::components::pager::{Pager, Paging, showing};
+use crate::components::states::{Empty, Failed, Skeleton, is_wrong_address};
 use crate::components::table::LogTable;
 use crate::components::widths::Widths;
+use crate::logic::names::Names;
 use crate::session::{Session, sessions};
 use crate::url::ListState;
 
@@ -27,6 +28,19 @@ fn remembered_page_size() -> PageSize {
     size.unwrap_or_default()
 }
 
+/// Which listing: the organization, or all of them, and what was asked for.
+type Question = (Option<String>, ListingParameters);
+
+/// What is on screen, and what it answers, pinned to where it looks.
+#[derive(Clone)]
+struct Shown {
+    question: Option<Question>,
+    answer: Result<Listing, Failure>,
+}
+
+/// What Refresh compares with: the listing as it was, and its total.
+type Before = (Option<String>, Filter, u64);
+
 /// The page of the log that the address names.
 #[component]
 pub(crate) fn ActivityLogs() -> impl IntoView {
@@ -35,14 +49,15 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
     let params = use_params_map();
     let organization = Memo::new(move |_| params.with(|params| params.get("organization")));
     let global = organization.get_untracked().is_none();
+    let title = if global { "All activity" } else { "Activity Logs" };
+    set_title(title);
     let location = use_location();
     let (path, search) = (location.pathname, location.search);
     let catalog = session.catalog.clone();
     let state = {
         let catalog = catalog.clone();
+        let scope = if global { Scope::Global } else { Scope::Organization };
         Memo::new(move |_| {
-            let scope =
-                if organization.get().is_none() { Scope::Global } else { Scope::Organization };
             let parsed = ListState::parse(&search.get(), scope, &catalog, remembered_page_size());
             parsed.map_err(|problem| Failure::Problem(Box::new(problem)))
         })
@@ -54,36 +69,69 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
     });
 
     // The rows stay, dimmed, until those of another page are there.
-    let answer = RwSignal::new(None::<Result<Listing, Failure>>);
+    let shown = RwSignal::new(None::<Shown>);
     let busy = RwSignal::new(true);
+    let (said, news) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let names = RwSignal::new(Names::default());
+    let before = StoredValue::new(None::<Before>);
     let attempt = RwSignal::new(0_u32);
     let newest = StoredValue::new(0_u32);
     // What is open does not change the list, so it does not ask for the list again.
-    let listed =
-        Memo::new(move |_| (organization.get(), state.get().map(|state| state.parameters)));
+    let asked = Memo::new(move |_| (organization.get(), state.get().map(|state| state.parameters)));
     let client = session.client.clone();
-    Effect::new(move |_| {
-        attempt.track();
-        let (organization, parameters) = listed.get();
+    Effect::new(move |tried: Option<u32>| {
+        let attempt = attempt.get();
+        let (organization, parameters) = asked.get();
+        newest.update_value(|newest| *newest += 1);
         let parameters = match parameters {
             Ok(parameters) => parameters,
-            Err(failure) => return answer.set(Some(Err(failure))),
+            Err(failure) => {
+                shown.set(Some(Shown { question: None, answer: Err(failure) }));
+                return attempt;
+            }
         };
-        newest.update_value(|newest| *newest += 1);
+        let question = (organization.clone(), parameters.clone());
+        let is_there = shown.with_untracked(|shown| {
+            shown.as_ref().is_some_and(|shown| shown.question.as_ref() == Some(&question))
+        });
+        if is_there && tried == Some(attempt) {
+            busy.set(false);
+            return attempt;
+        }
         let (client, turn) = (client.clone(), newest.get_value());
         busy.set(true);
         spawn_local(async move {
-            let got = client.list(organization.as_deref(), &parameters.to_query()).await;
+            let answer = client.list(organization.as_deref(), &parameters.to_query()).await;
             if newest.try_get_value() != Some(turn) {
                 return;
             }
-            if let Err(failure) = &got {
-                sessions.heed(failure);
+            let mut question = None;
+            match &answer {
+                Ok(listing) => {
+                    names.update(|names| names.learn(&listing.items));
+                    let before = before.try_update_value(Option::take).flatten();
+                    let same = before.filter(|(scope, filter, _)| {
+                        *scope == organization && *filter == parameters.filter
+                    });
+                    news.set(
+                        same.map(|(.., total)| since(total, listing.total)).unwrap_or_default(),
+                    );
+                    said.set(showing(&paging(listing)));
+                    let pinned =
+                        ListingParameters { as_of: Some(listing.as_of), ..parameters.clone() };
+                    question = Some((organization, pinned));
+                }
+                Err(failure) => sessions.heed(failure),
             }
-            answer.set(Some(got));
+            shown.set(Some(Shown { question, answer }));
             busy.set(false);
+            to_first_row();
         });
+        attempt
     });
+    let listing = move || {
+        shown.with_untracked(|shown| shown.as_ref().and_then(|shown| shown.answer.clone().ok()))
+    };
 
     let change = Callback::new(move |change: Change| {
         if let Ok(state) = state.get_untracked() {
@@ -91,140 +139,131 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
         }
     });
     let clear = Callback::new(move |()| {
-        change.run(Box::new(|parameters| parameters.filter = Default::default()));
+        change.run(Box::new(|parameters| parameters.filter = Filter::default()));
     });
-    let refresh = move |_| {
-        if let Ok(now) = state.get_untracked() {
-            if now.parameters.as_of.is_some() {
-                let parameters =
-                    activity_logs_model::ListingParameters { as_of: None, ..now.parameters };
-                go.run(ListState { parameters, entry: None });
-            } else {
-                attempt.update(|attempt| *attempt += 1);
-            }
+    let refresh = Callback::new(move |()| {
+        let Ok(now) = state.get_untracked() else { return };
+        before.set_value(listing().map(|listing| {
+            (organization.get_untracked(), now.parameters.filter.clone(), listing.total)
+        }));
+        if now.parameters.as_of.is_some() {
+            let parameters = ListingParameters { as_of: None, ..now.parameters };
+            go.run(ListState { parameters, entry: None });
+        } else {
+            attempt.update(|attempt| *attempt += 1);
         }
-    };
-    let retry = Callback::new(move |()| match state.get_untracked() {
-        Ok(_) => attempt.update(|attempt| *attempt += 1),
-        Err(_) => window().location().set_search("").unwrap_or_default(),
     });
-    let as_of = move || {
-        answer.with_untracked(|answer| answer.as_ref()?.as_ref().ok().map(|listing| listing.as_of))
-    };
+    let retry = Callback::new(move |()| {
+        let wrong = shown.with_untracked(|shown| {
+            shown.as_ref().is_some_and(|shown| shown.answer.as_ref().is_err_and(is_wrong_address))
+        });
+        if wrong {
+            go.run(ListState::everything(remembered_page_size()));
+        } else {
+            attempt.update(|attempt| *attempt += 1);
+        }
+    });
+    // What failed for want of a network is asked for again when it is back.
+    let online = window_event_listener(leptos::ev::online, move |_| {
+        if shown.with_untracked(|shown| shown.as_ref().is_some_and(|shown| shown.answer.is_err())) {
+            retry.run(());
+        }
+    });
+    on_cleanup(move || online.remove());
+
     let opened = Signal::derive(move || state.get().ok().and_then(|state| state.entry));
-    let open = Callback::new(move |id: String| {
-        if let (Ok(state), Some(as_of)) = (state.get_untracked(), as_of()) {
-            go.run(state.open(Some(id), as_of));
+    let pinned = move |to: &dyn Fn(ListState, i64) -> ListState| {
+        if let (Ok(state), Some(listing)) = (state.get_untracked(), listing()) {
+            go.run(to(state, listing.as_of));
         }
+    };
+    let open = Callback::new(move |id: String| {
+        pinned(&|state, as_of| state.open(Some(id.clone()), as_of));
     });
     let close = Callback::new(move |()| {
-        if let (Ok(state), Some(as_of)) = (state.get_untracked(), as_of()) {
-            go.run(state.open(None, as_of));
-        }
+        let id = opened.get_untracked().unwrap_or_default();
+        pinned(&|state, as_of| state.open(None, as_of));
+        focus(&format!("tr[data-id='{id}'] button"));
     });
-    let go_to = Callback::new(move |page: u64| {
-        if let (Ok(state), Some(as_of)) = (state.get_untracked(), as_of()) {
-            go.run(state.page(page, as_of));
-        }
-    });
+    let go_to = Callback::new(move |page: u64| pinned(&|state, as_of| state.page(page, as_of)));
     let resize = Callback::new(move |size: PageSize| {
         keep(session_storage(), PAGE_SIZE, &size.get().to_string());
         change.run(Box::new(move |parameters| parameters.page_size = size));
     });
     let beside = Callback::new(move |step: isize| {
-        let ids: Vec<String> = answer.with_untracked(|answer| match answer {
-            Some(Ok(listing)) => listing.items.iter().map(|entry| entry.id.to_string()).collect(),
-            _ => Vec::new(),
-        });
+        let ids = listing().map(|listing| listing.items).unwrap_or_default();
+        let ids: Vec<String> = ids.iter().map(|entry| entry.id.to_string()).collect();
         let at = opened.get_untracked().and_then(|id| ids.iter().position(|other| *other == id));
         if let Some(id) = at.and_then(|at| ids.get(at.checked_add_signed(step)?)) {
             open.run(id.clone());
         }
     });
-    let widths = Widths::load();
+    let widths = Widths::load(&session.me.id);
     let filter =
         Memo::new(move |_| state.get().map(|state| state.parameters.filter).unwrap_or_default());
-    let page_size =
-        move || state.get().map_or(PageSize::default(), |state| state.parameters.page_size);
+    let chips_catalog = catalog.clone();
 
     view! {
         <div class="page-head">
-            <h1>{if global { "All activity" } else { "Activity Logs" }}</h1>
+            <h1>{title}</h1>
             <div class="actions">
-                <button class="quiet" type="button" on:click=move |_| widths.reset()>"Reset widths"</button>
-                <button class="primary" type="button" on:click=refresh>"Refresh"</button>
+                <span class="visually-hidden" role="status">{said}</span>
+                <span role="status">{news}</span>
+                <button class="quiet reset" type="button" on:click=move |_| widths.reset()>"Reset widths"</button>
+                <button class="primary" type="button" on:click=move |_| refresh.run(())>"Refresh"</button>
             </div>
         </div>
-        <Filters catalog=catalog global=global change=change/>
-        {move || view! { <Chips filter=filter.get() change=change/> }}
-        {move || match answer.get() {
-            None => view! { <Skeleton rows=page_size().get()/> }.into_any(),
+        <Filters catalog=catalog global=global names=names change=change/>
+        {move || view! { <Chips filter=filter.get() catalog=chips_catalog.clone() names=names change=change/> }}
+        {move || match shown.get().map(|shown| shown.answer) {
+            None => {
+                let size = state.get_untracked().map_or(PageSize::default(), |state| state.parameters.page_size);
+                view! { <div class="table-frame"><Skeleton rows=size.get()/></div><div class="pager"></div> }.into_any()
+            }
             Some(Err(failure)) => view! { <Failed failure=failure retry=retry/> }.into_any(),
             Some(Ok(listing)) if listing.total == 0 => {
                 let filtered = !filter.get_untracked().to_parameters().is_empty();
                 view! { <Empty filtered=filtered clear=clear/> }.into_any()
             }
             Some(Ok(listing)) => {
-                let paging = Paging {
-                    page: listing.page,
-                    page_size: PageSize::ALL.into_iter().find(|size| size.get() == listing.page_size).unwrap_or_default(),
-                    shown: listing.items.len() as u64,
-                    total: listing.total,
-                };
+                let paging = paging(&listing);
                 view! {
                     <LogTable entries=listing.items busy=busy.into() opened=opened open=open widths=widths/>
                     <Pager paging=paging go=go_to resize=resize/>
                 }.into_any()
             }
         }}
-        {move || opened.get().map(|id| view! { <Panel organization=organization.get_untracked() id=id close=close beside=beside/> })}
+        {move || opened.get().map(|id| view! {
+            <Panel organization=organization.get_untracked() id=id close=close beside=beside change=change/>
+        })}
     }
 }
 
-/// The open entry, asked for by itself: its address can be shared.
-#[component]
-fn Panel(
-    organization: Option<String>,
-    id: String,
-    close: Callback<()>,
-    beside: Callback<isize>,
-) -> impl IntoView {
-    let client = expect_context::<Session>().client;
-    let sessions = sessions();
-    let answer = RwSignal::new(None::<Result<Entry, Failure>>);
-    let load = Callback::new(move |()| {
-        let (client, organization, id) = (client.clone(), organization.clone(), id.clone());
-        spawn_local(async move {
-            let got = client.entry(organization.as_deref(), &id).await;
-            if let Err(failure) = &got {
-                sessions.heed(failure);
-            }
-            let _ = answer.try_set(Some(got));
-        });
-    });
-    load.run(());
-    let frame = NodeRef::<leptos::html::Aside>::new();
-    frame.on_load(|frame| {
-        let _ = frame.focus();
-    });
-    let key = move |event: web_sys::KeyboardEvent| match event.key().as_str() {
-        "Escape" => close.run(()),
-        "ArrowUp" if event.alt_key() => beside.run(-1),
-        "ArrowDown" if event.alt_key() => beside.run(1),
-        _ => {}
-    };
-    view! {
-        <aside class="panel" node_ref=frame tabindex="-1" aria-label="Entry" on:keydown=key>
-            <div class="panel-head">
-                <button class="quiet" type="button" title="Alt+Up" on:click=move |_| beside.run(-1)>"Previous"</button>
-                <button class="quiet" type="button" title="Alt+Down" on:click=move |_| beside.run(1)>"Next"</button>
-                <button class="quiet" type="button" title="Escape" on:click=move |_| close.run(())>"Close"</button>
-            </div>
-            {move || match answer.get() {
-                None => view! { <Skeleton rows=8/> }.into_any(),
-                Some(Err(failure)) => view! { <Failed failure=failure retry=load/> }.into_any(),
-                Some(Ok(entry)) => view! { <EntryDetails entry=entry/> }.into_any(),
-            }}
-        </aside>
+fn paging(listing: &Listing) -> Paging {
+    let size = PageSize::ALL.into_iter().find(|size| size.get() == listing.page_size);
+    Paging {
+        page: listing.page,
+        page_size: size.unwrap_or_default(),
+        shown: listing.items.len() as u64,
+        total: listing.total,
+    }
+}
+
+/// What Refresh has brought.
+fn since(before: u64, now: u64) -> String {
+    match now.saturating_sub(before) {
+        0 => "Nothing new".to_owned(),
+        1 => "1 new entry".to_owned(),
+        more => format!("{} new entries", number(more)),
+    }
+}
+
+/// A new page begins at its first row.
+fn to_first_row() {
+    if let Some(frame) = element(".table-frame") {
+        frame.set_scroll_top(0);
+        if frame.get_bounding_client_rect().top() < 0.0 {
+            frame.scroll_into_view();
+        }
     }
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod activity_logs;
 pub(crate) mod dashboard;
+pub(crate) mod panel;
 pub(crate) mod sign_in;

@@ -5,15 +5,18 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use crate::api::{Anonymous, DemoPerson};
+use crate::ask::ask;
+use crate::browser::set_title;
 use crate::session::sessions;
 
 /// The page of everybody who is not signed in. `why` says what ended the session before.
 #[component]
 pub(crate) fn SignIn(why: Option<String>) -> impl IntoView {
     let sessions = sessions();
+    set_title("Sign in");
     // A person who was thrown out comes back to the page they were on; a demo's starts anew.
     let returning = why.is_some();
-    let demo = LocalResource::new(|| async { Anonymous.demo().await.ok() });
+    let demo = ask(|| async { Anonymous.demo().await.ok() });
     let token = RwSignal::new(String::new());
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();

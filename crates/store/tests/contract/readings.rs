@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::support::{
-    ALL, Subject, entry, id, listing, newest_first, organization, record, workspace,
+    ALL, Subject, counted, entry, id, listing, newest_first, organization, record, told, workspace,
 };
 
 contract!(visibility_is_one_rule, filters_are_one_rule, a_token_may_name_thousands);
@@ -182,7 +182,8 @@ async fn visibility_is_one_rule(subject: Subject) {
     let head = store.head().await.expect("the head");
     let organizations: Vec<OrganizationId> = ORGANIZATIONS.iter().map(|name| id(name)).collect();
 
-    for_each(runner, &(claims(), vec(any::<Index>(), 6)), async |(claims, picks)| {
+    let case = (claims(), vec(any::<Index>(), 6), 0..=400_i64);
+    for_each(runner, &case, async |(claims, picks, as_of)| {
         let visibility = visibility_of(claims);
         for scope in scopes(&organizations) {
             let seen = |entry: &&Entry| lies_in(entry, scope) && visibility.allows(entry);
@@ -192,6 +193,12 @@ async fn visibility_is_one_rule(subject: Subject) {
             compare(&page.entries, &expected, &format!("{scope:?}"))?;
             if page.total != expected.len() as u64 {
                 return Err(failed(format!("{scope:?}: total {}", page.total)));
+            }
+            let bounds = [1, 2, 5, 5, 7].map(Timestamp::from_micros);
+            let counts = store.count_in_spans(scope, &visibility, as_of, &bounds).await;
+            let pinned = expected.iter().filter(|entry| entry.position <= as_of);
+            if told(counts.map_err(failed)?) != counted(pinned, &bounds) {
+                return Err(failed(format!("{scope:?}: the counts up to {as_of}")));
             }
             for pick in &picks {
                 let wanted = pick.get(&entries).id;

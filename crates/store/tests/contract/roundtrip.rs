@@ -8,7 +8,8 @@ use activity_logs_store::{ListingQuery, Scope};
 use uuid::Uuid;
 
 use crate::support::{
-    ALL, EVERYTHING, Subject, entries, entry, everything, id, listing, newest_first, now, record,
+    ALL, EVERYTHING, Subject, counted, entries, entry, everything, id, listing, newest_first, now,
+    record, told,
 };
 
 contract!(
@@ -17,6 +18,7 @@ contract!(
     listings_are_newest_first_and_cut_anywhere,
     a_listing_looks_up_to_its_position,
     recent_leaves_out_what_readers_left,
+    spans_are_counted_by_type_and_outcome,
     find_takes_the_newest_that_is_seen,
     nothing_to_record_is_recorded,
 );
@@ -161,6 +163,42 @@ async fn recent_leaves_out_what_readers_left(subject: Subject) {
         assert!(!expected.is_empty());
         let recent = store.recent(&acme, visibility, as_of, limit as u64).await.expect("entries");
         assert_eq!(recent, expected);
+    }
+}
+
+async fn spans_are_counted_by_type_and_outcome(subject: Subject) {
+    let store = subject.open().await;
+    let mut new = tied();
+    for (number, entry) in new.iter_mut().enumerate() {
+        // A span has its first microsecond and not its last.
+        let micros = [0, 999_999, 1_000_000, 1_999_999, 2_999_999, 3_000_000][number % 6];
+        entry.occurred_at = Some(Timestamp::from_micros(micros));
+        entry.outcome = [Outcome::Success, Outcome::Denied][number % 2];
+        entry.user.id = if number % 5 == 0 { id("me") } else { entry.user.id.clone() };
+    }
+    let written = record(&store, new).await;
+    let acme = id("acme");
+    let me = Visibility::Reader { user: id("me"), reach: [].into() };
+    let bounds = [0, 1_000_000, 2_000_000, 2_500_000, 3_000_000].map(Timestamp::from_micros);
+    for (scope, visibility, as_of) in [
+        (Scope::Organization(&acme), &EVERYTHING, 30),
+        (Scope::Organization(&acme), &EVERYTHING, 11),
+        (Scope::Organization(&acme), &me, 30),
+        (Scope::Everything, &EVERYTHING, 30),
+    ] {
+        for bounds in [&bounds[..], &bounds[..2], &bounds[..1], &[]] {
+            let seen = written.iter().filter(|entry| {
+                let organization = entry.organization.as_ref().map(|o| &o.id);
+                (scope == Scope::Everything || organization == Some(&acme))
+                    && entry.position <= as_of
+                    && visibility.allows(entry)
+            });
+            let expected = counted(seen, bounds);
+            assert_eq!(expected.is_empty(), bounds.len() < 2);
+            let counts =
+                store.count_in_spans(scope, visibility, as_of, bounds).await.expect("counts");
+            assert_eq!(told(counts), expected);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! the database beside the store.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -12,10 +13,10 @@ use std::time::Duration;
 use activity_logs_model::wire::{RecordStatus, Recorded};
 use activity_logs_model::{
     Context, Entry, Filter, NewEntry, OrganizationId, OrganizationRef, Outcome, Person, Timestamp,
-    Visibility, WorkspaceRef,
+    Type, Visibility, WorkspaceRef,
 };
 use activity_logs_store::testing::TestDatabase;
-use activity_logs_store::{Clock, ListingQuery, Options, RecordError, Scope, Store};
+use activity_logs_store::{Clock, ListingQuery, Options, RecordError, Scope, SpanCount, Store};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -241,6 +242,30 @@ pub(crate) fn assert_dense(log: &[Entry]) {
     let sequences: Vec<_> = log.iter().map(|entry| entry.sequence).collect();
     assert_eq!(sequences, (0..log.len() as i64).collect::<Vec<_>>());
     assert!(log.is_sorted_by(|a, b| a.position < b.position), "positions rise with sequences");
+}
+
+/// How many of these entries each span has, by type and outcome.
+pub(crate) fn counted<'a>(
+    entries: impl Iterator<Item = &'a Entry>,
+    bounds: &[Timestamp],
+) -> BTreeMap<(usize, Type, Outcome), u64> {
+    let mut counts = BTreeMap::new();
+    for entry in entries {
+        let at = entry.occurred_at;
+        if let Some(span) = bounds.windows(2).position(|span| (span[0]..span[1]).contains(&at)) {
+            *counts.entry((span, entry.kind.clone(), entry.outcome)).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// The same, as the store tells it.
+pub(crate) fn told(counts: Vec<SpanCount>) -> BTreeMap<(usize, Type, Outcome), u64> {
+    let told = counts.len();
+    let counts: BTreeMap<_, _> =
+        counts.into_iter().map(|c| ((c.span, c.kind, c.outcome), c.entries)).collect();
+    assert_eq!(counts.len(), told, "each count is told once");
+    counts
 }
 
 type Answer = Result<Vec<Recorded>, RecordError>;

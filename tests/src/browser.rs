@@ -1,4 +1,7 @@
-//! A headless Chromium with a profile of its own, driven over WebDriver.
+//! A headless Chromium with a profile of its own, driven over WebDriver, that looks at the real
+//! service. Everything here panics where a page is not what the caller expects.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -7,19 +10,25 @@ use std::time::Duration;
 
 use activity_logs_store::Options;
 use activity_logs_store::testing::TestDatabase;
-use activity_logs_tests::{Kind, TestService, secret, settings};
 use fantoccini::elements::Element;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{Kind, TestService, secret, settings};
 
 /// How long anything may take to appear.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A service with the web app, and a browser that looks at it.
-pub(crate) struct Stage {
-    pub(crate) service: TestService,
-    pub(crate) page: Client,
+pub struct Stage {
+    /// The service.
+    pub service: TestService,
+    /// The browser's tab.
+    pub page: Client,
     driver: Child,
     _profile: tempfile::TempDir,
     _database: TestDatabase,
@@ -36,7 +45,8 @@ fn web_root() -> PathBuf {
 }
 
 impl Stage {
-    pub(crate) async fn set(kind: Kind) -> Self {
+    /// An empty service on a database of its own, and a new browser.
+    pub async fn set(kind: Kind) -> Self {
         let database = kind.database().await;
         let mut settings = settings(database.url(), secret(), Options::default()).await.unwrap();
         settings.web_root = Some(web_root());
@@ -64,7 +74,7 @@ impl Stage {
         ]
         .map(str::to_owned);
         let capabilities = json!({"goog:chromeOptions": {"args": arguments}});
-        let serde_json::Value::Object(capabilities) = capabilities else { unreachable!() };
+        let Value::Object(capabilities) = capabilities else { unreachable!() };
         let mut page = None;
         for _ in 0..100 {
             let connected = ClientBuilder::new(HttpConnector::new())
@@ -84,7 +94,7 @@ impl Stage {
     }
 
     /// Opens a path of the app, signed in by the token in the address.
-    pub(crate) async fn open(&self, path: &str, token: &str) {
+    pub async fn open(&self, path: &str, token: &str) {
         let url = format!("http://{}{path}#token={token}", self.service.address());
         // Another fragment alone would load nothing.
         self.page.goto("about:blank").await.unwrap();
@@ -92,7 +102,7 @@ impl Stage {
     }
 
     /// The first element that the selector finds, as soon as there is one.
-    pub(crate) async fn find(&self, selector: &str) -> Element {
+    pub async fn find(&self, selector: &str) -> Element {
         let found = self.page.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
         match found {
             Ok(element) => element,
@@ -104,12 +114,12 @@ impl Stage {
     }
 
     /// The text of the first element that the selector finds.
-    pub(crate) async fn text(&self, selector: &str) -> String {
+    pub async fn text(&self, selector: &str) -> String {
         self.find(selector).await.text().await.unwrap()
     }
 
     /// The texts of all elements that the selector finds now.
-    pub(crate) async fn texts(&self, selector: &str) -> Vec<String> {
+    pub async fn texts(&self, selector: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for element in self.page.find_all(Locator::Css(selector)).await.unwrap() {
             texts.push(element.text().await.unwrap());
@@ -118,12 +128,12 @@ impl Stage {
     }
 
     /// Clicks the first element that the selector finds.
-    pub(crate) async fn click(&self, selector: &str) {
+    pub async fn click(&self, selector: &str) {
         self.find(selector).await.click().await.unwrap();
     }
 
     /// Waits until the text of an element is the wanted one.
-    pub(crate) async fn until_text(&self, selector: &str, wanted: &str) {
+    pub async fn until_text(&self, selector: &str, wanted: &str) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let mut last = String::new();
         while tokio::time::Instant::now() < deadline {
@@ -142,7 +152,7 @@ impl Stage {
     }
 
     /// The address, without its origin.
-    pub(crate) async fn address(&self) -> String {
+    pub async fn address(&self) -> String {
         let url = self.page.current_url().await.unwrap();
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let fragment = url.fragment().map(|fragment| format!("#{fragment}")).unwrap_or_default();
@@ -150,16 +160,44 @@ impl Stage {
     }
 
     /// Runs a script in the page.
-    pub(crate) async fn script(&self, script: &str) -> serde_json::Value {
+    pub async fn script(&self, script: &str) -> Value {
         self.page.execute(script, Vec::new()).await.unwrap()
     }
 
+    /// Has the browser do what only its DevTools protocol can ask for.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({"cmd": command, "params": parameters}).to_string();
+        self.page.issue_cmd(DevTools { body }).await.unwrap()
+    }
+
+    /// Runs a script that gives its result to the function `done`.
+    pub async fn script_async(&self, script: &str) -> Value {
+        let script = format!("const done = arguments[arguments.length - 1]; {script}");
+        self.page.execute_async(&script, Vec::new()).await.unwrap()
+    }
+
     /// Keeps what the page looks like among the run's artefacts.
-    pub(crate) async fn screenshot(&self, name: &str) {
+    pub async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/screenshots"));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), self.page.screenshot().await.unwrap())
             .unwrap();
+    }
+}
+
+/// A command of the DevTools protocol, handed on by chromedriver.
+#[derive(Debug)]
+struct DevTools {
+    body: String,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.clone()))
     }
 }
 
