@@ -19,7 +19,7 @@ const DATABASE: &str = "sqlite:data/demo.db";
 const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Somebody to use the demo as.
-struct Person {
+pub struct Person {
     title: &'static str,
     claims: Claims,
     token: String,
@@ -57,12 +57,27 @@ impl Person {
 /// # Errors
 /// When the database or the port can't be had.
 pub(crate) async fn run(listen: SocketAddr, web_root: Option<PathBuf>) -> anyhow::Result<()> {
+    let has_web_app = web_root.is_some();
+    let (service, people) = start(listen, DATABASE, web_root).await?;
+    print_introduction(service.address(), has_web_app, &people);
+    service.run().await
+}
+
+/// A service with the sample data, and the people to look at it as. A database that has entries is
+/// left as it is.
+///
+/// # Errors
+/// When the database or the port can't be had.
+pub async fn start(
+    listen: SocketAddr,
+    database_url: &str,
+    web_root: Option<PathBuf>,
+) -> anyhow::Result<(Service, Vec<Person>)> {
     let secret = fresh_secret()?;
     let people = people(&secret)?;
-    let has_web_app = web_root.is_some();
     let settings = Settings {
         listen,
-        database_url: DATABASE.to_owned(),
+        database_url: database_url.to_owned(),
         store: Options::default(),
         verifier: Verifier::load(KeySource::Secret(secret.clone()), None, None).await?,
         catalog: Catalog::built_in(),
@@ -71,8 +86,7 @@ pub(crate) async fn run(listen: SocketAddr, web_root: Option<PathBuf>) -> anyhow
     };
     let service = Service::start(settings).await?;
     fill(service.store()).await?;
-    print_introduction(service.address(), has_web_app, &people);
-    service.run().await
+    Ok((service, people))
 }
 
 /// The sample data is recorded in one transaction, so an interrupted start leaves nothing half done.

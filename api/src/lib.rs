@@ -5,7 +5,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 mod days;
-mod demo;
+pub mod demo;
 mod demo_data;
 pub mod extract;
 mod import;

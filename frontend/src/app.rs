@@ -69,12 +69,12 @@ fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
     on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
     let me = session.me.clone();
     let role = move || organization.with(|id| role(&me, id.as_deref()));
-    let is_dark = move || match theme.get() {
+    let is_dark = move || match theme.get_untracked() {
         Some(theme) => theme == "dark",
         None => matches("(prefers-color-scheme: dark)"),
     };
     let turn = move |_| {
-        let other = if untrack(is_dark) { "light" } else { "dark" };
+        let other = if is_dark() { "light" } else { "dark" };
         keep(local_storage(), THEME, other);
         theme.set(Some(other.to_owned()));
     };
@@ -87,7 +87,7 @@ fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
             <div class="who">
                 <span class="text">{session.me.name.clone()}</span>
                 <small class="role">{role}</small>
-                <button class="quiet" type="button" on:click=turn>{move || if is_dark() { "Light theme" } else { "Dark theme" }}</button>
+                <button class="quiet" type="button" on:click=turn>"Switch theme"</button>
                 <button class="quiet" type="button" on:click=move |_| sessions.sign_out(None)>"Sign out"</button>
             </div>
         </header>

@@ -6,6 +6,7 @@ use activity_logs_model::Timestamp;
 use js_sys::{Array, Date, Function, Intl, JSON, Object, Reflect};
 use leptos::prelude::{document, window};
 use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlElement, Storage};
 
 const MICROS_PER_MILLI: i64 = 1_000;
@@ -109,9 +110,9 @@ pub(crate) fn pretty(json: &str) -> String {
     text.map_or_else(|_| json.to_owned(), String::from)
 }
 
-/// Puts a text onto the clipboard.
-pub(crate) fn copy(text: &str) {
-    let _ = window().navigator().clipboard().write_text(text);
+/// Puts a text onto the clipboard; gives whether the browser let it.
+pub(crate) async fn copy(text: &str) -> bool {
+    JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
 }
 
 /// Names the tab.

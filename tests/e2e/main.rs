@@ -2,4 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod gallery;
 mod journeys;
+mod lists;
+mod people;
+mod table;

@@ -51,7 +51,10 @@ impl Stage {
         let mut settings = settings(database.url(), secret(), Options::default()).await.unwrap();
         settings.web_root = Some(web_root());
         let service = TestService::start_with(settings).await.unwrap();
+        Self::with(service, database).await
+    }
 
+    async fn with(service: TestService, database: TestDatabase) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -93,6 +96,14 @@ impl Stage {
         Self { service, page, driver, _profile: profile, _database: database }
     }
 
+    /// The demo on a database of its own, and a new browser.
+    pub async fn set_demo(kind: Kind) -> Self {
+        let database = kind.database().await;
+        let url = database.url().to_owned();
+        let service = TestService::start_demo(url, web_root()).await.unwrap();
+        Self::with(service, database).await
+    }
+
     /// Opens a path of the app, signed in by the token in the address.
     pub async fn open(&self, path: &str, token: &str) {
         let url = format!("http://{}{path}#token={token}", self.service.address());
@@ -101,14 +112,29 @@ impl Stage {
         self.page.goto(&url).await.unwrap();
     }
 
+    /// Opens the app with nobody signed in.
+    pub async fn sign_out(&self) {
+        let url = |path| format!("http://{}{path}", self.service.address());
+        // Where no app runs that would keep its token once more.
+        self.page.goto(&url("/livez")).await.unwrap();
+        self.script("sessionStorage.clear()").await;
+        self.page.goto(&url("/")).await.unwrap();
+    }
+
+    /// What the service answers to anybody.
+    pub async fn get_json(&self, path: &str) -> Value {
+        let answer = self.service.request(Method::GET, path, None).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
     /// The first element that the selector finds, as soon as there is one.
     pub async fn find(&self, selector: &str) -> Element {
         let found = self.page.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
         match found {
             Ok(element) => element,
             Err(error) => {
-                let source = self.page.source().await.unwrap_or_default();
-                panic!("no {selector}: {error}\n{source}");
+                let shown = self.script("return document.body.innerText").await;
+                panic!("no {selector} at {}: {error}\n{shown}", self.address().await);
             }
         }
     }
@@ -129,7 +155,13 @@ impl Stage {
 
     /// Clicks the first element that the selector finds.
     pub async fn click(&self, selector: &str) {
-        self.find(selector).await.click().await.unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        // An element may be replaced between being found and being clicked.
+        while let Err(error) = self.find(selector).await.click().await {
+            let again =
+                error.is_stale_element_reference() && tokio::time::Instant::now() < deadline;
+            assert!(again, "{selector}: {error}");
+        }
     }
 
     /// Waits until the text of an element is the wanted one.
@@ -176,6 +208,47 @@ impl Stage {
         self.page.execute_async(&script, Vec::new()).await.unwrap()
     }
 
+    /// Shows the page as large as a screen of this size, light or dark, and still.
+    pub async fn screen(&self, (width, height): (u32, u32), theme: &str) {
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        let media = json!({"features": [
+            {"name": "prefers-color-scheme", "value": theme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]});
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Cuts the network off, or brings it back; answers take `latency` milliseconds longer.
+    pub async fn network(&self, is_there: bool, latency: u32) {
+        let conditions = json!({"offline": !is_there, "latency": latency,
+            "downloadThroughput": -1, "uploadThroughput": -1});
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
+    }
+
+    /// What axe finds wrong with the page by WCAG 2.2 A and AA and its own best practices.
+    pub async fn audit(&self) -> Vec<String> {
+        self.page.execute(&axe(), Vec::new()).await.unwrap();
+        let found = self
+            .script_async(
+                "axe.run(document, { resultTypes: ['violations'] }).then((result) => done(
+                   result.violations.flatMap((rule) => rule.nodes.map((node) =>
+                     `${rule.id}: ${rule.help}\n  ${node.html}\n  ${node.failureSummary}`))))",
+            )
+            .await;
+        serde_json::from_value(found).unwrap()
+    }
+
+    /// Asserts that nothing is wider than the page.
+    pub async fn fits(&self, name: &str) {
+        let wider =
+            "const page = document.documentElement; return page.scrollWidth - page.clientWidth";
+        let wider = self.script(wider).await.as_i64().unwrap();
+        assert!(wider <= 0, "{name} is {wider} pixels wider than its page");
+    }
+
     /// Keeps what the page looks like among the run's artefacts.
     pub async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/screenshots"));
@@ -183,6 +256,15 @@ impl Stage {
         std::fs::write(folder.join(format!("{name}.png")), self.page.screenshot().await.unwrap())
             .unwrap();
     }
+}
+
+/// The source of axe.
+fn axe() -> String {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    let path = cache.unwrap().join("activity-logs/axe/node_modules/axe-core/axe.min.js");
+    std::fs::read_to_string(&path)
+        .unwrap_or_else(|_| panic!("{} is missing; `cargo xtask test` installs it", path.display()))
 }
 
 /// A command of the DevTools protocol, handed on by chromedriver.

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use activity_logs::auth::{KeySource, Verifier};
+use activity_logs::demo;
 use activity_logs::serve::{Service, Settings};
 use activity_logs_model::Catalog;
 use activity_logs_store::Options;
@@ -82,6 +83,26 @@ impl TestService {
     /// # Errors
     /// When it does not start.
     pub async fn start_with(settings: Settings) -> Result<Self> {
+        Self::run(|| Service::start(settings)).await
+    }
+
+    /// The demo, with its sample data and its web app, on a database that the caller keeps.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_demo(database_url: String, web_root: PathBuf) -> Result<Self> {
+        let listen = "127.0.0.1:0".parse()?;
+        let start = async move || {
+            let (service, _) = demo::start(listen, &database_url, Some(web_root)).await?;
+            Ok(service)
+        };
+        Self::run(start).await
+    }
+
+    async fn run<F>(start: impl FnOnce() -> F + Send + 'static) -> Result<Self>
+    where
+        F: Future<Output = Result<Service>>,
+    {
         let (sender, receiver) = mpsc::channel();
         // A runtime of its own, as the program has.
         let thread = std::thread::spawn(move || {
@@ -90,7 +111,7 @@ impl TestService {
                 .enable_all()
                 .build()?;
             runtime.block_on(async {
-                let service = Service::start(settings).await?;
+                let service = start().await?;
                 sender.send((service.address(), service.handle()))?;
                 service.run().await
             })

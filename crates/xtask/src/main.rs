@@ -1,6 +1,7 @@
 //! The project's own commands. `cargo xtask demo` and `cargo xtask test` are all the set-up
 //! that a machine with a Rust toolchain needs.
 
+mod browser;
 mod contract;
 mod postgres;
 mod run;
@@ -106,7 +107,7 @@ fn bench(case: Option<Case>, file: Option<&Path>) -> Result<()> {
 
 fn bench_web() -> Result<()> {
     web::build()?;
-    web::add_browser()?;
+    browser::add_browser()?;
     let package = ["--package", "activity-logs-tests", "--bin", "bench-web"];
     run::run(cargo(["run", "--release"]).args(package))
 }

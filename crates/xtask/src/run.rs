@@ -96,6 +96,17 @@ pub(crate) fn add_wasm_target() -> Result<()> {
     run(Command::new("rustup").args(["target", "add", TARGET]))
 }
 
+/// Installs an npm package, `NAME@VERSION`, into a folder of its own.
+pub(crate) fn npm_install(package: &str, folder: &Path) -> Result<()> {
+    if !is_on_path("npm") {
+        install(&["npm"])?;
+    }
+    std::fs::create_dir_all(folder)?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--loglevel", "error", "--prefix"]);
+    run(npm.arg(folder).arg(package).current_dir(folder))
+}
+
 /// Installs Debian packages where that is possible without asking; elsewhere names the command.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::postgres::{Durability, Server, VARIABLE};
 use crate::run::{add_wasm_target, cargo, run};
-use crate::{contract, openapi, tidy, web};
+use crate::{browser, contract, openapi, tidy, web};
 
 #[derive(Default)]
 struct Counts {
@@ -48,7 +48,10 @@ fn run_all(counts: &mut Counts) -> Result<()> {
     });
     step(counts, "the OpenAPI document is current", || openapi(true));
     step(counts, "the web app builds", || web::build().map(|_| ()));
-    step(counts, "a browser is there", web::add_browser);
+    step(counts, "a browser and axe are there", || {
+        browser::add_browser()?;
+        browser::add_axe()
+    });
     tests(counts, &server)?;
     step(counts, "the service keeps its OpenAPI document", || contract::test(&server));
     Ok(())

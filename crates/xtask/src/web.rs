@@ -12,9 +12,7 @@ use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::run::{
-    add_wasm_target, apart, cargo, install, is_on_path, output, root, run, target, tools,
-};
+use crate::run::{add_wasm_target, apart, cargo, npm_install, output, root, run, target, tools};
 
 const TRUNK: &str = "0.21.14";
 /// The npm package that holds wasm-opt.
@@ -88,17 +86,10 @@ fn install_binaryen() -> Result<PathBuf> {
     let folder = tools()?.join("binaryen");
     let bin = folder.join("node_modules/.bin");
     if !says(&bin.join("wasm-opt"), &format!("wasm-opt version {BINARYEN}")) {
-        if !is_on_path("npm") {
-            install(&["npm"])?;
-        }
         println!(
             "installing wasm-opt {BINARYEN}, which makes the program small (some seconds, once)"
         );
-        std::fs::create_dir_all(&folder)?;
-        let package = format!("binaryen@{BINARYEN}");
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--loglevel", "error", "--prefix"]);
-        run(npm.arg(&folder).arg(package).current_dir(&folder))?;
+        npm_install(&format!("binaryen@{BINARYEN}"), &folder)?;
     }
     Ok(bin)
 }
@@ -222,12 +213,4 @@ fn brotlied(mut content: &[u8]) -> Result<Vec<u8>> {
         bail!("brotli gave nothing");
     }
     Ok(compressed)
-}
-
-/// Makes sure of the browser that the tests drive.
-pub(crate) fn add_browser() -> Result<()> {
-    if is_on_path("chromium") && is_on_path("chromedriver") {
-        return Ok(());
-    }
-    install(&["chromium", "chromium-driver"])
 }

@@ -2,6 +2,7 @@
 
 use activity_logs_model::{Entry, Filter};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use super::filters::Change;
 use super::table::OutcomeBadge;
@@ -39,8 +40,11 @@ pub(crate) fn EntryDetails(
     let copied = RwSignal::new("");
     let copier = |label: &'static str, said: &'static str, text: Box<dyn Fn() -> String>| {
         let copy = move |_| {
-            copy(&text());
-            copied.set(said);
+            let text = text();
+            spawn_local(async move {
+                let done = copy(&text).await;
+                copied.set(if done { said } else { "The browser does not let this page copy." });
+            });
         };
         view! { <button class="quiet" type="button" on:click=copy>{label}</button> }
     };

@@ -121,6 +121,14 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
                         ListingParameters { as_of: Some(listing.as_of), ..parameters.clone() };
                     question = Some((organization, pinned));
                 }
+                Err(Failure::Offline) if is_same_page(shown, &organization, &parameters) => {
+                    news.set(
+                        "The service can't be reached; these are the entries from before"
+                            .to_owned(),
+                    );
+                    busy.set(false);
+                    return;
+                }
                 Err(failure) => sessions.heed(failure),
             }
             shown.set(Some(Shown { question, answer }));
@@ -247,6 +255,21 @@ fn paging(listing: &Listing) -> Paging {
         shown: listing.items.len() as u64,
         total: listing.total,
     }
+}
+
+/// Whether the rows on screen are those of this page, looked at some time.
+fn is_same_page(
+    shown: RwSignal<Option<Shown>>,
+    organization: &Option<String>,
+    parameters: &ListingParameters,
+) -> bool {
+    let wanted = ListingParameters { as_of: None, ..parameters.clone() };
+    shown.with_untracked(|shown| {
+        let question = shown.as_ref().and_then(|shown| shown.question.as_ref());
+        question.is_some_and(|(scope, shown)| {
+            scope == organization && ListingParameters { as_of: None, ..shown.clone() } == wanted
+        })
+    })
 }
 
 /// What Refresh has brought.

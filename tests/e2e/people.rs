@@ -1,0 +1,147 @@
+//! Who signs in, what they are shown and sent, and how a session ends.
+
+use activity_logs_model::visibility::Claims;
+use activity_logs_model::{Caller, Entry, Visibility};
+use activity_logs_tests::browser::Stage;
+use activity_logs_tests::{Kind, admin, entry, member, now, on_both_databases, token};
+use serde_json::{Value, json};
+
+on_both_databases! {
+    each_person_of_the_demo_looks_around
+    an_ended_session_goes_on_where_it_was
+    an_administrator_finds_one_of_many_organizations
+    a_theme_is_kept
+}
+
+/// Keeps every answer where the test can read it.
+const KEEP_ANSWERS: &str = "window.received = []; const ask = window.fetch; \
+    window.fetch = async (...a) => { const answer = await ask(...a); \
+      if (answer.url.includes('/api/')) window.received.push(await answer.clone().text()); return answer; }";
+
+async fn each_person_of_the_demo_looks_around(kind: Kind) {
+    let stage = Stage::set_demo(kind).await;
+    let demo = stage.get_json("/demo.json").await;
+    stage.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": KEEP_ANSWERS})).await;
+    let mut totals = Vec::new();
+    let roles = ["Administrator", "Member", "Member", "Member, some workspaces", "Guest"];
+    for (person, role) in demo["people"].as_array().unwrap().iter().zip(roles) {
+        stage.sign_out().await;
+        let name = person["name"].as_str().unwrap();
+        let button =
+            stage.find(&format!(".people li:nth-child({}) button", totals.len() + 1)).await;
+        assert!(button.text().await.unwrap().contains(name));
+        button.click().await.unwrap();
+        stage.until_text(".who .text", name).await;
+        stage.until_text(".who .role", role).await;
+        if let Some(organization) = person["organization"].as_str() {
+            stage.until_text("h1", "Dashboard").await;
+            stage.find("table.compact tbody tr:nth-child(6)").await;
+            stage.find(".bars li:nth-child(30)").await;
+            stage.click(".sidebar a[href$='/activity-logs']").await;
+            stage.until_text("h1", "Activity Logs").await;
+            stage.find("table.log tbody tr").await;
+            let path = format!("/organizations/{organization}/activity-logs");
+            assert_eq!(stage.address().await, path);
+        }
+        stage.click(".main-nav a").await;
+        stage.until_text("h1", "All activity").await;
+        stage.find(".pages button").await;
+        let total = stage.text(".showing").await;
+        totals.push(total.split(' ').nth(3).unwrap().replace(',', "").parse::<u64>().unwrap());
+        stage.click("table.log tbody tr button.open").await;
+        stage.find(".panel .fields").await;
+
+        // What was sent, and not only what was shown, is what they may see.
+        let token = person["token"].as_str().unwrap();
+        let visibility = visibility_of(&stage, token).await;
+        let received = stage.script("return window.received").await;
+        let mut entries = 0;
+        for answer in received.as_array().unwrap() {
+            let answer: Value = serde_json::from_str(answer.as_str().unwrap()).unwrap();
+            let lone = answer.get("sequence").map(|_| &answer);
+            let items = answer.get("items").and_then(Value::as_array).into_iter().flatten();
+            for item in items.chain(lone).filter(|item| item.get("sequence").is_some()) {
+                let entry: Entry = serde_json::from_value(item.clone()).unwrap();
+                assert!(visibility.allows(&entry), "{name} received {item}");
+                entries += 1;
+            }
+        }
+        assert!(entries >= 25, "{name} received only {entries} entries");
+        stage.click(".who button:last-child").await;
+        stage.find(".sign-in").await;
+        assert_eq!(
+            stage.script("return sessionStorage.getItem('activity-logs.token')").await,
+            Value::Null
+        );
+    }
+    assert!(totals.windows(2).all(|pair| pair[0] > pair[1]), "each sees less: {totals:?}");
+}
+
+/// What the service says that the bearer of a token is.
+async fn visibility_of(stage: &Stage, token: &str) -> Visibility {
+    let me = stage.service.get("/api/v1/me", token).await.body;
+    let claims: Claims = serde_json::from_value(json!({
+        "sub": me["id"], "name": me["name"], "role": me["role"],
+        "organizations": me["organizations"], "workspaces": me["workspaces"],
+    }))
+    .unwrap();
+    Caller::try_from(claims).unwrap().visibility()
+}
+
+async fn an_ended_session_goes_on_where_it_was(kind: Kind) {
+    let stage = Stage::set(kind).await;
+    let entries: Vec<Value> = (0..60).map(|i| entry("acme", &format!("thing {i}"))).collect();
+    assert_eq!(stage.service.record(json!(entries)).await.status, 201);
+    let claims = |seconds: u64| {
+        json!({"sub": "mia", "role": "user", "exp": now() + seconds,
+            "organizations": [{"id": "acme", "name": "Acme"}]})
+    };
+    let path = "/organizations/acme/activity-logs?type=Users&page=2&page_size=25&as_of=60";
+    stage.open(path, &token(claims(6))).await;
+    stage.until_text(".showing", "Showing 26-50 of 60 items").await;
+    // Nobody clicks; the end is noticed all the same.
+    let why = "Your session has ended. Sign in again to go on where you were.";
+    stage.until_text(".sign-in .notice", why).await;
+    assert_eq!(stage.address().await, path);
+    stage.find("#token").await.send_keys(&token(claims(600))).await.unwrap();
+    stage.click("form.token-form button").await;
+    stage.until_text(".showing", "Showing 26-50 of 60 items").await;
+    assert_eq!(stage.address().await, path);
+}
+
+async fn an_administrator_finds_one_of_many_organizations(kind: Kind) {
+    let stage = Stage::set(kind).await;
+    let entries: Vec<Value> = (0..70).map(|i| entry(&format!("org-{i:02}"), "founded")).collect();
+    assert_eq!(stage.service.record(json!(entries)).await.status, 201);
+    stage.open("/activity-logs", &admin()).await;
+    stage.click(".switcher summary").await;
+    stage.until_text(".switcher .hint", "50 of 70; search to find the others.").await;
+    // The keyboard is in the search already.
+    stage.page.active_element().await.unwrap().send_keys("G-64").await.unwrap();
+    stage.find(".switcher-list li:only-child").await;
+    stage.until_text(".switcher-list li", "ORG-64").await;
+    stage.click(".switcher-list li a").await;
+    stage.until_text("h1", "Dashboard").await;
+    stage.until_text(".switcher summary", "ORG-64").await;
+    assert_eq!(stage.address().await, "/organizations/org-64");
+    stage.click(".switcher summary").await;
+    stage.find(".switcher[open] .switcher-list li").await;
+    stage.page.active_element().await.unwrap().send_keys("\u{e00c}").await.unwrap();
+    stage.find(".switcher:not([open])").await;
+}
+
+async fn a_theme_is_kept(kind: Kind) {
+    let stage = Stage::set(kind).await;
+    assert_eq!(stage.service.record(json!([entry("acme", "thing")])).await.status, 201);
+    stage.screen((1440, 900), "light").await;
+    stage.open("/organizations/acme", &member("mia", "acme")).await;
+    stage.find("table.compact").await;
+    let ground = "return getComputedStyle(document.body).backgroundColor";
+    let light = stage.script(ground).await;
+    stage.click(".who button").await;
+    let dark = stage.script(ground).await;
+    assert_ne!(light, dark);
+    stage.page.refresh().await.unwrap();
+    stage.find("table.compact").await;
+    assert_eq!(stage.script(ground).await, dark);
+}
