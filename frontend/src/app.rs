@@ -87,7 +87,7 @@ fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
             <div class="who">
                 <span class="text">{session.me.name.clone()}</span>
                 <small class="role">{role}</small>
-                <button class="quiet" type="button" on:click=turn>"Switch theme"</button>
+                <button class="quiet" type="button" on:click=turn>"Theme"</button>
                 <button class="quiet" type="button" on:click=move |_| sessions.sign_out(None)>"Sign out"</button>
             </div>
         </header>

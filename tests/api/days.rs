@@ -43,6 +43,9 @@ async fn each_day_has_the_totals_of_its_listing(kind: Kind) {
         assert_eq!(days.len(), 9);
         let mut all = 0;
         for day in &days {
+            let midnight = ["02:30", "03:30"]
+                .map(|time| json!(format!("{}T{time}:00.000000Z", day["date"].as_str().unwrap())));
+            assert!(midnight.contains(&day["from"]), "midnight in summer or in winter: {day}");
             let span = format!(
                 "from={}&to={}&as_of={}",
                 day["from"].as_str().unwrap(),

@@ -3,7 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub struct Stage {
     /// The browser's tab.
     pub page: Client,
     driver: Child,
+    port: u16,
     _profile: tempfile::TempDir,
     _database: TestDatabase,
 }
@@ -93,7 +95,7 @@ impl Stage {
             }
         }
         let page = page.expect("chromedriver opens a browser");
-        Self { service, page, driver, _profile: profile, _database: database }
+        Self { service, page, driver, port, _profile: profile, _database: database }
     }
 
     /// The demo on a database of its own, and a new browser.
@@ -285,7 +287,17 @@ impl WebDriverCompatibleCommand for DevTools {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        let _ = self.driver.kill();
+        // The driver alone can end its browser, also after a panic; killed, it would leave it.
+        let asked = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut driver| {
+            driver.set_read_timeout(Some(PATIENCE))?;
+            driver.write_all(
+                b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+            )?;
+            driver.read_to_end(&mut Vec::new())
+        });
+        if asked.is_err() {
+            let _ = self.driver.kill();
+        }
         let _ = self.driver.wait();
     }
 }

@@ -39,8 +39,10 @@ pub(crate) fn LogTable(
             open.run(id);
         }
     };
+    let frame = NodeRef::<leptos::html::Div>::new();
+    frame.on_load(move |frame| widths.fill(frame.client_width()));
     view! {
-        <div class="table-frame" tabindex="0" role="region" aria-label="Activity, newest first" aria-busy=move || busy.get().to_string()>
+        <div class="table-frame" node_ref=frame tabindex="0" role="region" aria-label="Activity, newest first" aria-busy=move || busy.get().to_string()>
             <table class="log" style:width=move || format!("{}px", widths.total())>
                 <colgroup>
                     {(0..COLUMNS).map(|column| view! { <col style:width=move || format!("{}px", widths.get(column))/> }).collect_view()}

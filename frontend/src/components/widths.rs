@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, PointerEvent};
 
-use crate::browser::{forget, keep, kept, local_storage};
+use crate::browser::{element, forget, keep, kept, local_storage};
 
 /// How many columns the table has.
 pub(crate) const COLUMNS: usize = 9;
@@ -52,9 +52,16 @@ impl Widths {
         self.key.with_value(|key| keep(local_storage(), key, &text));
     }
 
+    /// Lets columns that nobody has changed take the room there is.
+    pub(crate) fn fill(self, room: i32) {
+        if self.widths.with_untracked(|widths| *widths == DEFAULTS) {
+            self.widths.set(stretched(room));
+        }
+    }
+
     /// Back to the defaults.
     pub(crate) fn reset(self) {
-        self.widths.set(DEFAULTS);
+        self.widths.set(stretched(element(".table-frame").map_or(0, |frame| frame.client_width())));
         self.key.with_value(|key| forget(local_storage(), key));
     }
 
@@ -70,6 +77,17 @@ impl Widths {
         self.set(column, widest + PADDING);
         self.save();
     }
+}
+
+/// The defaults, each wider by the same share where there is more room than they need.
+fn stretched(room: i32) -> [i32; COLUMNS] {
+    let needed = DEFAULTS.iter().sum::<i32>();
+    if room <= needed {
+        return DEFAULTS;
+    }
+    let mut widths = DEFAULTS.map(|width| (width * room / needed).min(MOST));
+    widths[COLUMNS - 1] += (room - widths.iter().sum::<i32>()).clamp(0, STEP);
+    widths
 }
 
 fn parse(text: &str) -> Option<[i32; COLUMNS]> {
@@ -138,6 +156,16 @@ pub(crate) fn Resizer(widths: Widths, column: usize, label: &'static str) -> imp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_fill_a_wide_window() {
+        assert_eq!(stretched(800), DEFAULTS);
+        for room in [1_361, 2_000, 2_531] {
+            let widths = stretched(room);
+            assert_eq!(widths.iter().sum::<i32>(), room);
+            assert!(widths.iter().zip(DEFAULTS).all(|(width, least)| *width >= least));
+        }
+    }
 
     #[test]
     fn kept_widths_are_taken_only_if_they_make_sense() {

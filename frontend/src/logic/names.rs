@@ -33,8 +33,9 @@ impl Named {
 pub(crate) struct Names(BTreeMap<(Named, String), String>);
 
 impl Names {
-    /// Remembers the names in entries, which are newest first.
-    pub(crate) fn learn(&mut self, entries: &[Entry]) {
+    /// Remembers the names in entries, which are newest first; gives whether any was news.
+    pub(crate) fn learn(&mut self, entries: &[Entry]) -> bool {
+        let before = self.0.clone();
         for entry in entries.iter().rev() {
             let mut learn = |named, id: &str, name: &str| {
                 self.0.insert((named, id.to_owned()), name.to_owned());
@@ -47,6 +48,7 @@ impl Names {
                 learn(Named::Organization, organization.id.as_str(), &organization.name);
             }
         }
+        self.0 != before
     }
 
     /// The identifiers and names that are known.
@@ -108,7 +110,8 @@ mod tests {
             serde_json::from_str::<Entry>(&json).unwrap()
         };
         let mut names = Names::default();
-        names.learn(&[entry("Ada Newname"), entry("Ada Oldname")]);
+        let entries = [entry("Ada Newname"), entry("Ada Oldname")];
+        assert!(names.learn(&entries) && !names.learn(&entries));
         assert_eq!(names.name(Named::User, "ada"), Some("Ada Newname"));
         assert_eq!(names.all(Named::User).count(), 1);
     }

@@ -108,7 +108,7 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
             let mut question = None;
             match &answer {
                 Ok(listing) => {
-                    names.update(|names| names.learn(&listing.items));
+                    names.maybe_update(|names| names.learn(&listing.items));
                     let before = before.try_update_value(Option::take).flatten();
                     let same = before.filter(|(scope, filter, _)| {
                         *scope == organization && *filter == parameters.filter
@@ -198,13 +198,16 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
         keep(session_storage(), PAGE_SIZE, &size.get().to_string());
         change.run(Box::new(move |parameters| parameters.page_size = size));
     });
-    let beside = Callback::new(move |step: isize| {
-        let ids = listing().map(|listing| listing.items).unwrap_or_default();
-        let ids: Vec<String> = ids.iter().map(|entry| entry.id.to_string()).collect();
-        let at = opened.get_untracked().and_then(|id| ids.iter().position(|other| *other == id));
-        if let Some(id) = at.and_then(|at| ids.get(at.checked_add_signed(step)?)) {
-            open.run(id.clone());
-        }
+    // The entries above and below the open one, on the page that is shown.
+    let beside = Memo::new(move |_| {
+        let id = opened.get()?;
+        shown.with(|shown| {
+            let items = &shown.as_ref()?.answer.as_ref().ok()?.items;
+            let ids: Vec<String> = items.iter().map(|entry| entry.id.to_string()).collect();
+            let at = ids.iter().position(|other| *other == id)?;
+            let above = at.checked_sub(1).and_then(|at| ids.get(at));
+            Some((above.cloned(), ids.get(at + 1).cloned()))
+        })
     });
     let widths = Widths::load(&session.me.id);
     let filter =
@@ -223,7 +226,7 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
         </div>
         <Filters catalog=catalog global=global names=names change=change/>
         {move || view! { <Chips filter=filter.get() catalog=chips_catalog.clone() names=names change=change/> }}
-        {move || match shown.get().map(|shown| shown.answer) {
+        {move || match shown.with(|shown| shown.as_ref().map(|shown| shown.answer.clone())) {
             None => {
                 let size = state.get_untracked().map_or(PageSize::default(), |state| state.parameters.page_size);
                 view! { <div class="table-frame"><Skeleton rows=size.get()/></div><div class="pager"></div> }.into_any()
@@ -242,7 +245,7 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
             }
         }}
         {move || opened.get().map(|id| view! {
-            <Panel organization=organization.get_untracked() id=id close=close beside=beside change=change/>
+            <Panel organization=organization.get_untracked() id=id close=close open=open beside=beside change=change/>
         })}
     }
 }

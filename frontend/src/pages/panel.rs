@@ -14,8 +14,9 @@ pub(crate) fn Panel(
     organization: Option<String>,
     id: String,
     close: Callback<()>,
-    /// Opens the entry so many rows further down.
-    beside: Callback<isize>,
+    open: Callback<String>,
+    /// The entries above and below in the list, where it has this one.
+    beside: Memo<Option<(Option<String>, Option<String>)>>,
     change: Callback<Change>,
 ) -> impl IntoView {
     let client = expect_context::<Session>().client;
@@ -31,21 +32,21 @@ pub(crate) fn Panel(
     frame.on_load(|frame| {
         let _ = frame.focus();
     });
+    let above = move || beside.get().and_then(|(above, _)| above);
+    let below = move || beside.get().and_then(|(_, below)| below);
+    let go = move |id: Option<String>| id.into_iter().for_each(|id| open.run(id));
     let key = move |event: web_sys::KeyboardEvent| match event.key().as_str() {
         "Escape" => close.run(()),
-        "ArrowUp" if event.alt_key() => beside.run(-1),
-        "ArrowDown" if event.alt_key() => beside.run(1),
+        "ArrowUp" if event.alt_key() => go(above()),
+        "ArrowDown" if event.alt_key() => go(below()),
         _ => {}
-    };
-    let button = |label: &'static str, keys: &'static str, act: Box<dyn Fn()>| {
-        view! { <button class="quiet" type="button" title=keys aria-keyshortcuts=keys on:click=move |_| act()>{label}</button> }
     };
     view! {
         <aside class="panel" node_ref=frame tabindex="-1" aria-label="Entry" on:keydown=key>
             <div class="panel-head">
-                {button("Previous", "Alt+ArrowUp", Box::new(move || beside.run(-1)))}
-                {button("Next", "Alt+ArrowDown", Box::new(move || beside.run(1)))}
-                {button("Close", "Escape", Box::new(move || close.run(())))}
+                <button class="quiet" type="button" title="Alt+Up" disabled=move || above().is_none() on:click=move |_| go(above())>"Previous"</button>
+                <button class="quiet" type="button" title="Alt+Down" disabled=move || below().is_none() on:click=move |_| go(below())>"Next"</button>
+                <button class="quiet" type="button" title="Escape" on:click=move |_| close.run(())>"Close"</button>
             </div>
             {move || match answer.get() {
                 None => view! { <Skeleton rows=8/> }.into_any(),

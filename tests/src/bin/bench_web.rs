@@ -193,26 +193,37 @@ async fn switching(stage: &Stage) -> Result<()> {
                 };
                 stage.script(&start).await;
                 stage.script_async("const wait = () => window.held ? setTimeout(done, 100) : setTimeout(wait, 5); wait();").await;
-                let before = work(stage).await?;
+                let start = work(stage).await?;
                 stage.script_async(&finish).await;
-                let spent = work(stage).await? - before;
+                let end = work(stage).await?;
+                let spent: [f64; 4] = std::array::from_fn(|part| end[part] - start[part]);
                 if is_app { app.push(spent) } else { plain.push(spent) }
             }
         }
     }
-    let (app, plain) = (median(app), median(plain));
+    let part = |rounds: &[[f64; 4]], part: usize| median(rounds.iter().map(|r| r[part]).collect());
     println!("Another page of 100 rows, the main thread's work from answer to paint, ms, median");
-    println!("  {plain:>9.1}  plain DOM by plain JavaScript");
-    println!("  {app:>9.1}  the app: {:.2} of it (goal 1.50)\n", app / plain);
+    println!("  {:>9}  {:>9} {:>9} {:>9}", "in all", "script", "style", "layout");
+    for (name, rounds) in [("plain DOM by plain JavaScript", &plain), ("the app", &app)] {
+        let [all, script, style, layout] = std::array::from_fn(|index| part(rounds, index));
+        println!("  {all:>9.1}  {script:>9.1} {style:>9.1} {layout:>9.1}  {name}");
+    }
+    println!("  the app: {:.2} of plain DOM (goal 1.50)\n", part(&app, 0) / part(&plain, 0));
     Ok(())
 }
 
-/// How long the main thread has worked so far, in milliseconds.
-async fn work(stage: &Stage) -> Result<f64> {
-    let metrics = stage.devtools("Performance.getMetrics", json!({})).await;
-    let metrics = metrics["metrics"].as_array().context("metrics")?;
-    let tasks = metrics.iter().find(|metric| metric["name"] == "TaskDuration");
-    Ok(tasks.and_then(|metric| metric["value"].as_f64()).context("TaskDuration")? * 1_000.0)
+/// How long the main thread has worked so far, in milliseconds: in all, and of that on scripts, on
+/// style and on layout.
+async fn work(stage: &Stage) -> Result<[f64; 4]> {
+    let answer = stage.devtools("Performance.getMetrics", json!({})).await;
+    let metrics = answer["metrics"].as_array().context("metrics")?;
+    let read = |name: &str| {
+        let metric = metrics.iter().find(|metric| metric["name"] == name);
+        metric
+            .and_then(|metric| metric["value"].as_f64())
+            .map_or(f64::NAN, |seconds| seconds * 1_000.0)
+    };
+    Ok(["TaskDuration", "ScriptDuration", "RecalcStyleDuration", "LayoutDuration"].map(read))
 }
 
 /// The longest step (script, style and layout) while scrolling and while resizing a column, with
