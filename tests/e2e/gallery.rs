@@ -127,8 +127,11 @@ async fn new_organizations_and_hostile_content_are_audited() {
     for (size, name) in [(WIDE, "wide"), (NARROW, "narrow")] {
         stage.screen(size, "light").await;
         let mut keep = async |state: &str, selector: &str| {
-            stage.find(selector).await;
-            found.extend(look(&stage, &format!("{state}-{name}-light")).await);
+            for theme in ["light", "dark"] {
+                stage.screen(size, theme).await;
+                stage.find(selector).await;
+                found.extend(look(&stage, &format!("{state}-{name}-{theme}")).await);
+            }
         };
         stage.open("/organizations/umbrella", &member("eve", "umbrella")).await;
         keep("new-organization", ".state").await;

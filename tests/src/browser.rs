@@ -230,17 +230,41 @@ impl Stage {
         self.devtools("Network.emulateNetworkConditions", conditions).await;
     }
 
-    /// What axe finds wrong with the page by WCAG 2.2 A and AA and its own best practices.
+    /// What axe finds wrong with the page by WCAG 2.2 A and AA and its own best practices. What axe
+    /// can't decide is printed.
     pub async fn audit(&self) -> Vec<String> {
+        // By tags: without them axe leaves out what only WCAG 2.2 asks for, the size of targets.
+        const RUN: &str = "const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+          const told = (node) => `${node.target}\n  ${node.html}\n  ${node.failureSummary}`;
+          axe.run(document, { runOnly: tags }).then((result) => done([
+            result.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${rule.help}\n  ${told(node)}`)),
+            result.incomplete.map((rule) => `${rule.id}, ${rule.nodes.length} times, first\n  ${told(rule.nodes[0])}`),
+          ]), (error) => done([[`axe failed: ${error}`], []]));";
         self.page.execute(&axe(), Vec::new()).await.unwrap();
-        let found = self
-            .script_async(
-                "axe.run(document, { resultTypes: ['violations'] }).then((result) => done(
-                   result.violations.flatMap((rule) => rule.nodes.map((node) =>
-                     `${rule.id}: ${rule.help}\n  ${node.html}\n  ${node.failureSummary}`))))",
-            )
-            .await;
-        serde_json::from_value(found).unwrap()
+        let told = self.script_async(RUN).await;
+        let (violations, undecided): (Vec<String>, Vec<String>) =
+            serde_json::from_value(told).unwrap();
+        for rule in undecided {
+            println!("axe can't decide at {}: {rule}", self.address().await);
+        }
+        violations
+    }
+
+    /// How far the page has moved under its reader since it was opened, once nothing has moved for
+    /// a second, and what moved.
+    pub async fn shifts(&self) -> (f64, Value) {
+        const SHIFTS: &str = "const shifts = [];
+          const name = ({ node }) => node?.className || node?.nodeName;
+          let still;
+          const wait = () => { clearTimeout(still); still = setTimeout(() => done(shifts), 1000); };
+          new PerformanceObserver((list) => {
+            for (const shift of list.getEntries()) shifts.push([shift.value, ...shift.sources.map(name)]);
+            wait();
+          }).observe({ type: 'layout-shift', buffered: true });
+          wait();";
+        let shifts = self.script_async(SHIFTS).await;
+        let sum = shifts.as_array().unwrap().iter().map(|shift| shift[0].as_f64().unwrap()).sum();
+        (sum, shifts)
     }
 
     /// Asserts that nothing is wider than the page.

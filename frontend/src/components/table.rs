@@ -4,7 +4,7 @@ use activity_logs_model::{Entry, JsonText, Outcome};
 use leptos::prelude::*;
 
 use super::widths::{COLUMNS, Resizer, Widths};
-use crate::browser::{local_time, time_zone};
+use crate::browser::{element, local_time, time_zone};
 use crate::logic::values::short;
 
 /// How much of a value a cell shows, in characters.
@@ -41,6 +41,7 @@ pub(crate) fn LogTable(
     };
     let frame = NodeRef::<leptos::html::Div>::new();
     frame.on_load(move |frame| widths.fill(frame.client_width()));
+    Effect::new(move |_| mark(opened.get()));
     view! {
         <div class="table-frame" node_ref=frame tabindex="0" role="region" aria-label="Activity, newest first" aria-busy=move || busy.get().to_string()>
             <table class="log" style:width=move || format!("{}px", widths.total())>
@@ -58,19 +59,25 @@ pub(crate) fn LogTable(
                     </tr>
                 </thead>
                 <tbody on:click=choose>
-                    {entries.into_iter().map(|entry| row(entry, opened)).collect_view()}
+                    {entries.into_iter().map(row).collect_view()}
                 </tbody>
             </table>
         </div>
     }
 }
 
-fn row(entry: Entry, opened: Signal<Option<String>>) -> impl IntoView {
-    let id = entry.id.to_string();
-    let selected = {
-        let id = id.clone();
-        move || opened.with(|opened| opened.as_deref() == Some(id.as_str())).to_string()
-    };
+/// Marks the row of the open entry; one effect for the table is less work than one for each row.
+fn mark(opened: Option<String>) {
+    if let Some(row) = element("table.log tr[aria-selected=true]") {
+        let _ = row.set_attribute("aria-selected", "false");
+    }
+    let row = opened.and_then(|id| element(&format!("table.log tr[data-id='{id}']")));
+    if let Some(row) = row {
+        let _ = row.set_attribute("aria-selected", "true");
+    }
+}
+
+fn row(entry: Entry) -> impl IntoView {
     let text =
         |text: String| view! { <span class="cell text" title=text.clone()>{text.clone()}</span> };
     let value = |value: Option<JsonText>, class| {
@@ -81,7 +88,7 @@ fn row(entry: Entry, opened: Signal<Option<String>>) -> impl IntoView {
     };
     let utc = entry.occurred_at.to_string();
     view! {
-        <tr data-id=id aria-selected=selected>
+        <tr data-id=entry.id.to_string() aria-selected="false">
             <td class="time">
                 <button class="cell open" type="button" title=format!("{utc} (UTC)")>
                     <time datetime=utc.clone()>{local_time(entry.occurred_at)}</time>
