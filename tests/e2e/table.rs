@@ -157,6 +157,8 @@ async fn everything_is_reached_by_keyboard(kind: Kind) {
 
     stage.find("tbody tr:nth-child(3) button.open").await.send_keys(ENTER).await.unwrap();
     stage.until_text(".panel p", "thing 92").await;
+    let animation = "return getComputedStyle(document.querySelector('.panel')).animationName";
+    assert_eq!(stage.script(animation).await, "none", "who wants nothing to move is spared it");
     press("\u{e00a}\u{e013}\u{e000}").await;
     stage.until_text(".panel p", "thing 93").await;
     press("\u{e00c}").await;

@@ -30,10 +30,13 @@ pub(crate) fn Filters(
     catalog: Catalog,
     /// Whether organizations can be chosen: the global list.
     global: bool,
+    /// What is chosen already.
+    filter: Memo<Filter>,
     /// The names that have been on screen.
     names: RwSignal<Names>,
     change: Callback<Change>,
 ) -> impl IntoView {
+    let on = |chosen: fn(&Filter) -> bool| Memo::new(move |_| filter.with(chosen));
     let types = catalog.types().map(|(kind, _)| (kind.to_string(), kind.label())).collect();
     let mut actions: Vec<_> = catalog
         .types()
@@ -67,13 +70,13 @@ pub(crate) fn Filters(
         <details class="filters-box" open=open>
             <summary>"Filters"</summary>
             <form class="filters" aria-label="Filters" on:submit=|event| event.prevent_default()>
-                {choice("Type", types, adding(|p, text| add(&mut p.filter.types, text)))}
-                {choice("Action", actions, adding(|p, text| add(&mut p.filter.actions, text)))}
-                {choice("Outcome", outcomes, adding(|p, text| {
+                {choice("Type", types, on(|f| !f.types.is_empty()), adding(|p, text| add(&mut p.filter.types, text)))}
+                {choice("Action", actions, on(|f| !f.actions.is_empty()), adding(|p, text| add(&mut p.filter.actions, text)))}
+                {choice("Outcome", outcomes, on(|f| !f.outcomes.is_empty()), adding(|p, text| {
                     let outcome = Outcome::from_token(text).filter(|o| !p.filter.outcomes.contains(o));
                     p.filter.outcomes.extend(outcome);
                 }))}
-                {choice("Time", presets, choose_time)}
+                {choice("Time", presets, on(|f| f.from.is_some() || f.to.is_some()), choose_time)}
                 {named("User", Named::User, names, adding(|p, text| add(&mut p.filter.users, text)))}
                 {named("Workspace", Named::Workspace, names, adding(|p, text| add(&mut p.filter.workspaces, text)))}
                 {global.then(|| named("Organization", Named::Organization, names, adding(|p, text| add(&mut p.filter.organizations, text))))}
@@ -92,6 +95,7 @@ fn add<T: std::str::FromStr + PartialEq>(values: &mut Vec<T>, text: &str) {
 fn choice(
     label: &'static str,
     options: Vec<(String, String)>,
+    is_on: Memo<bool>,
     add: Callback<Vec<String>>,
 ) -> AnyView {
     let chosen = RwSignal::new(String::new());
@@ -108,7 +112,7 @@ fn choice(
         <label>
             <span>{label}</span>
             <select prop:value=move || chosen.get() on:change=choose>
-                <option value="">"Any"</option>
+                <option value="">{move || if is_on.get() { "Choose another …" } else { "Any" }}</option>
                 {options.into_iter().map(|(value, label)| view! { <option value=value>{label}</option> }).collect_view()}
             </select>
         </label>

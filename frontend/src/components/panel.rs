@@ -8,6 +8,7 @@ use super::filters::Change;
 use super::table::OutcomeBadge;
 use super::values::ChangeView;
 use crate::browser::{copy, local_time, pretty, time_zone};
+use crate::logic::values::{visible, visible_json};
 
 /// One entry with all it has.
 #[component]
@@ -16,9 +17,11 @@ pub(crate) fn EntryDetails(
     /// Narrows the list to what is like this entry.
     change: Callback<Change>,
 ) -> impl IntoView {
-    let json = pretty(&serde_json::to_string(&entry).unwrap_or_default());
+    let json = visible_json(&pretty(&serde_json::to_string(&entry).unwrap_or_default()));
     let row = |name: &'static str, value: Option<String>| {
-        value.map(|value| view! { <dt>{name}</dt><dd class="text">{value}</dd> }.into_any())
+        value.map(|value| {
+            view! { <dt>{name}</dt><dd class="text">{visible(&value)}</dd> }.into_any()
+        })
     };
     let named = |label: &'static str, name: &str, id: &str, narrow: fn(&mut Filter, &str)| {
         let wanted = id.to_owned();
@@ -29,7 +32,7 @@ pub(crate) fn EntryDetails(
         view! {
             <dt>{label}</dt>
             <dd class="text">
-                {format!("{name} ({id})")}
+                {visible(&format!("{name} ({id})"))}
                 <button class="quiet only" type="button" aria-label=format!("Show only this {}", label.to_lowercase()) on:click=narrow>"only this"</button>
             </dd>
         }
@@ -51,7 +54,7 @@ pub(crate) fn EntryDetails(
     let (id_copy, json_copy) = (id.clone(), json.clone());
     view! {
         <h2 class="text"><OutcomeBadge outcome=entry.outcome/>{entry.kind.label()}" · "{entry.action.label()}</h2>
-        <p class="text">{entry.identifier.clone()}</p>
+        <p class="text">{visible(&entry.identifier)}</p>
         <ChangeView old=entry.old_value new=entry.new_value/>
         <dl class="fields">
             {row("Time", Some(format!("{} ({})", local_time(entry.occurred_at), time_zone())))}
@@ -73,6 +76,6 @@ pub(crate) fn EntryDetails(
             {copier("Copy link", "The link is copied.", Box::new(|| window().location().href().unwrap_or_default()))}
             <span role="status">{copied}</span>
         </p>
-        <pre class="json text" tabindex="0" aria-label="The entry as JSON">{json}</pre>
+        <pre class="json text" role="region" tabindex="0" aria-label="The entry as JSON">{json}</pre>
     }
 }

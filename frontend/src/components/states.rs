@@ -83,6 +83,17 @@ fn words(failure: &Failure) -> (String, String) {
             "You have no access to this organization".to_owned(),
             "Ask its owner for membership. That you tried was recorded.".to_owned(),
         ),
+        Failure::Problem(problem) if is_wrong_address(failure) => {
+            let parameters: Vec<&str> =
+                problem.errors.iter().map(|error| error.pointer.trim_start_matches('?')).collect();
+            (
+                "The address asks for something that is not there".to_owned(),
+                format!(
+                    "What can't be read in it: {}. It may be mistyped, or made by another version.",
+                    parameters.join(", ")
+                ),
+            )
+        }
         Failure::Problem(problem) => {
             let fields =
                 problem.errors.iter().map(|error| format!(" {} {}.", error.pointer, error.detail));

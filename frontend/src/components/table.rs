@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::widths::{COLUMNS, Resizer, Widths};
 use crate::browser::{element, local_time, time_zone};
-use crate::logic::values::short;
+use crate::logic::values::{short, visible};
 
 /// How much of a value a cell shows, in characters.
 const CELL: usize = 120;
@@ -78,11 +78,13 @@ fn mark(opened: Option<String>) {
 }
 
 fn row(entry: Entry) -> impl IntoView {
-    let text =
-        |text: String| view! { <span class="cell text" title=text.clone()>{text.clone()}</span> };
+    let text = |text: String| {
+        let text = visible(&text);
+        view! { <span class="cell text" title=text.clone()>{text.clone()}</span> }
+    };
     let value = |value: Option<JsonText>, class| {
         value.map(|value| {
-            let text = short(&value, CELL);
+            let text = visible(&short(&value, CELL));
             view! { <span class=class title=text.clone()>{text.clone()}</span> }
         })
     };

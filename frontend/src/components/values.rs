@@ -3,13 +3,13 @@
 use activity_logs_model::JsonText;
 use leptos::prelude::*;
 
-use crate::logic::values::{Change, change};
+use crate::logic::values::{Change, change, visible};
 
 /// What changed, field by field.
 #[component]
 pub(crate) fn ChangeView(old: Option<JsonText>, new: Option<JsonText>) -> impl IntoView {
     let side = |class: &'static str, text: Option<String>| {
-        text.map(|text| view! { <span class=format!("{class} text")>{text}</span> })
+        text.map(|text| view! { <span class=format!("{class} text")>{visible(&text)}</span> })
     };
     let both = move |before: Option<String>, after: Option<String>| {
         let arrow = before.is_some() && after.is_some();
@@ -27,7 +27,7 @@ pub(crate) fn ChangeView(old: Option<JsonText>, new: Option<JsonText>) -> impl I
         Change::Fields(fields) => view! {
             <dl class="fields">
                 {fields.into_iter().map(|field| view! {
-                    <dt class="text">{field.name}</dt>
+                    <dt class="text">{visible(&field.name)}</dt>
                     <dd>{both(field.before, field.after)}</dd>
                 }).collect_view()}
             </dl>

@@ -71,6 +71,39 @@ pub(crate) fn short(value: &JsonText, max_chars: usize) -> String {
     cut(&one_line(&text), max_chars)
 }
 
+/// A text in which characters that would change how it reads can be seen themselves: an override of
+/// the writing direction makes `exe.png` of `gnp.exe`.
+pub(crate) fn visible(text: &str) -> String {
+    let mut seen = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => seen.push(character),
+            c if is_invisible(c) => seen.push_str(&format!("‹U+{:04X}›", u32::from(c))),
+            c => seen.push(c),
+        }
+    }
+    seen
+}
+
+/// JSON with the same characters as escapes, which is the same JSON.
+pub(crate) fn visible_json(json: &str) -> String {
+    let mut seen = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\n' => seen.push(character),
+            c if is_invisible(c) => seen.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => seen.push(c),
+        }
+    }
+    seen
+}
+
+/// Controls, and the marks, embeddings, overrides and isolates of writing direction (UAX #9).
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Adds the fields that differ between two objects at a path.
 fn compare(path: &str, old: &Members, new: &Members, fields: &mut Vec<FieldChange>) {
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
@@ -260,6 +293,13 @@ mod tests {
         assert_eq!(of("null", &deep), fields(&[(&name, None, Some("1"))]));
         let long = format!("\"{}\"", "ä".repeat(30_000));
         assert_eq!(short(&json(&long).unwrap(), 80).chars().count(), 80);
+    }
+
+    #[test]
+    fn what_turns_the_writing_direction_is_seen() {
+        assert_eq!(visible("\u{202e}gnp.exe\u{1}"), "‹U+202E›gnp.exe‹U+0001›");
+        assert_eq!(visible("אורי\n👩\u{200d}👧"), "אורי\n👩\u{200d}👧");
+        assert_eq!(visible_json("\"\u{202e}gnp\""), "\"\\u202egnp\"");
     }
 
     #[test]

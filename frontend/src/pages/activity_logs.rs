@@ -100,6 +100,7 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
         }
         let (client, turn) = (client.clone(), newest.get_value());
         busy.set(true);
+        news.set(String::new());
         spawn_local(async move {
             let answer = client.list(organization.as_deref(), &parameters.to_query()).await;
             if newest.try_get_value() != Some(turn) {
@@ -224,7 +225,7 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
                 <button class="primary" type="button" on:click=move |_| refresh.run(())>"Refresh"</button>
             </div>
         </div>
-        <Filters catalog=catalog global=global names=names change=change/>
+        <Filters catalog=catalog global=global filter=filter names=names change=change/>
         {move || view! { <Chips filter=filter.get() catalog=chips_catalog.clone() names=names change=change/> }}
         {move || match shown.with(|shown| shown.as_ref().map(|shown| shown.answer.clone())) {
             None => {

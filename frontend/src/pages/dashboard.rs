@@ -10,6 +10,7 @@ use crate::browser::{local_time, number, set_title, time_zone};
 use crate::components::chart::{PerDay, PerType};
 use crate::components::states::{Empty, Failed, Skeleton};
 use crate::components::table::OutcomeBadge;
+use crate::logic::values::visible;
 use crate::session::{Session, sessions};
 
 /// How many rows the list has when it is full.
@@ -109,7 +110,7 @@ fn Compact(recent: Recent) -> impl IntoView {
                     <tr>
                         <td>{entry.kind.label()}</td>
                         <td><OutcomeBadge outcome=entry.outcome/>{entry.action.label()}</td>
-                        <td class="text">{entry.user.name}</td>
+                        <td class="text">{visible(&entry.user.name)}</td>
                         <td class="time"><time datetime=entry.occurred_at.to_string() title=format!("{} (UTC)", entry.occurred_at)>{local_time(entry.occurred_at)}</time></td>
                     </tr>
                 }).collect_view()}
