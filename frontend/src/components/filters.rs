@@ -112,7 +112,7 @@ fn choice(
         <label>
             <span>{label}</span>
             <select prop:value=move || chosen.get() on:change=choose>
-                <option value="">{move || if is_on.get() { "Choose another …" } else { "Any" }}</option>
+                <option value="">{move || if is_on.get() { "More …" } else { "Any" }}</option>
                 {options.into_iter().map(|(value, label)| view! { <option value=value>{label}</option> }).collect_view()}
             </select>
         </label>
