@@ -15,7 +15,7 @@ const MOST: i32 = 1_600;
 const STEP: i32 = 16;
 /// What fits a column has this much room beside its text.
 const PADDING: i32 = 26;
-const DEFAULTS: [i32; COLUMNS] = [190, 112, 126, 122, 108, 112, 140, 126, 132];
+const DEFAULTS: [i32; COLUMNS] = [202, 112, 126, 122, 108, 112, 128, 126, 132];
 
 /// The widths of the columns in CSS pixels.
 #[derive(Clone, Copy)]
@@ -175,9 +175,9 @@ mod tests {
             "",
             "100",
             "a,b,c",
-            &good.replacen("190", "5", 1),
+            &good.replacen("202", "5", 1),
             &format!("{good},100"),
-            &good.replacen("190", "NaN", 1),
+            &good.replacen("202", "NaN", 1),
         ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
