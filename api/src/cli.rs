@@ -50,6 +50,8 @@ enum Command {
     Demo(Demo),
     /// Record entries from NDJSON (plain or gzip; `-` is standard input).
     Import(Import),
+    /// Count everything anew, compare it with what listings are read from, and say what differs.
+    Check(Check),
     /// Mint a token with the configured secret.
     Token(Token),
     /// Print the OpenAPI 3.1 document.
@@ -57,7 +59,7 @@ enum Command {
 }
 
 #[derive(Args)]
-struct Database {
+struct DatabaseUrl {
     /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     #[arg(
         long,
@@ -66,6 +68,12 @@ struct Database {
         default_value = "sqlite:data/activity-logs.db"
     )]
     database_url: String,
+}
+
+#[derive(Args)]
+struct Database {
+    #[command(flatten)]
+    url: DatabaseUrl,
     /// TOML file with types and actions of your own.
     #[arg(long, env = "ACTIVITY_LOGS_CATALOG")]
     catalog: Option<PathBuf>,
@@ -86,6 +94,9 @@ struct Serve {
     /// The most megabytes of entries that wait to be committed; beyond, senders get 503.
     #[arg(long, env = "ACTIVITY_LOGS_QUEUE_MEGABYTES", default_value_t = 32)]
     queue_megabytes: usize,
+    /// The longest that a reading may take, for example `10s`; beyond, it gets 503.
+    #[arg(long, env = "ACTIVITY_LOGS_READING_TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    reading_time: Duration,
 }
 
 #[derive(Args)]
@@ -126,6 +137,12 @@ struct Import {
     file: PathBuf,
     #[command(flatten)]
     database: Database,
+}
+
+#[derive(Args)]
+struct Check {
+    #[command(flatten)]
+    database: DatabaseUrl,
 }
 
 #[derive(Args)]
@@ -184,9 +201,14 @@ pub async fn run() -> anyhow::Result<ExitCode> {
         Command::Import(arguments) => {
             start_logs(cli.log_format, &cli.log)?;
             let catalog = load_catalog(arguments.database.catalog)?;
-            let store = Store::open(&arguments.database.database_url, Options::default()).await;
-            let store = store.context("opening the database")?;
+            let store = open(&arguments.database.url).await?;
             if !import::run(arguments.file, store, catalog).await? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Check(arguments) => {
+            start_logs(cli.log_format, &cli.log)?;
+            if !check(&open(&arguments.database).await?).await? {
                 return Ok(ExitCode::FAILURE);
             }
         }
@@ -194,6 +216,29 @@ pub async fn run() -> anyhow::Result<ExitCode> {
         Command::Openapi => print!("{}", openapi::document()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn open(database: &DatabaseUrl) -> anyhow::Result<Store> {
+    Store::open(&database.database_url, Options::default()).await.context("opening the database")
+}
+
+/// Gives whether all is well.
+async fn check(store: &Store) -> anyhow::Result<bool> {
+    let check = store.check().await?;
+    store.close().await;
+    for difference in &check.differences {
+        eprintln!("{difference}");
+    }
+    let (entries, runs) = (check.entries, check.runs);
+    if check.differences.is_empty() {
+        println!("{entries} entries, {runs} runs of the index: all counts agree");
+    } else {
+        eprintln!(
+            "{entries} entries, {runs} runs of the index: {} differences",
+            check.differences.len()
+        );
+    }
+    Ok(check.differences.is_empty())
 }
 
 async fn serve(arguments: Serve) -> anyhow::Result<()> {
@@ -205,9 +250,10 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     };
     let settings = Settings {
         listen: arguments.listen,
-        database_url: arguments.database.database_url,
+        database_url: arguments.database.url.database_url,
         store: Options {
             queue_bytes: arguments.queue_megabytes * 1024 * 1024,
+            reading_time: arguments.reading_time,
             ..Options::default()
         },
         verifier: Verifier::load(source, names.jwt_issuer, names.jwt_audience).await?,

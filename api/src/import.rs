@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 /// How many entries are recorded together.
 const BATCH: usize = 1_000;
 /// How many batches are on their way at once: one being read, one written, and some between.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 8;
 /// How long to wait when others keep the writer busy.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 

@@ -81,6 +81,11 @@ impl From<Error> for ApiError {
                      may be sent again with the same ids.",
                 )
             }
+            Error::TooSlow => Self::new(
+                ProblemCode::ReadingTooSlow,
+                "Nothing was read: this takes longer than the service allows. Narrow it by `from` and `to`, \
+                 to one organization, or to fewer values of a filter.",
+            ),
             _ => Self::internal(error),
         }
     }
@@ -143,7 +148,9 @@ impl ResponseError for ApiError {
                 );
                 response.insert_header((header::WWW_AUTHENTICATE, challenge));
             }
-            ProblemCode::QueueFull | ProblemCode::ReadingNotRecorded => {
+            ProblemCode::QueueFull
+            | ProblemCode::ReadingNotRecorded
+            | ProblemCode::ReadingTooSlow => {
                 response.insert_header((header::RETRY_AFTER, BUSY_RETRY_SECONDS));
             }
             ProblemCode::DatabaseUnavailable => {

@@ -12,6 +12,7 @@ use sqlx::{Connection as _, Executor as _};
 on_both_databases! {
     a_full_queue_answers_503_and_loses_nothing
     a_reading_that_cannot_be_recorded_fails
+    a_reading_that_takes_too_long_says_how_to_narrow_it
     stopping_finishes_what_was_accepted
 }
 
@@ -41,6 +42,29 @@ async fn lock(kind: Kind, database: &TestDatabase) -> Lock {
         }
     };
     Lock { _connection: connection }
+}
+
+async fn a_reading_that_takes_too_long_says_how_to_narrow_it(kind: Kind) {
+    let database = kind.database().await;
+    database.set_run_entries(64).await;
+    let options = Options { reading_time: Duration::ZERO, ..Options::default() };
+    let service = TestService::start_on(database.url(), secret(), options).await.unwrap();
+    let many: Vec<_> = (0..400).map(|number| entry("acme", &format!("{number}"))).collect();
+    service.record(json!(many)).await;
+    // An answer that is there at once is in time even then.
+    let mut slow = 0;
+    for _ in 0..20 {
+        let answer = service.get("/api/v1/organizations/acme/activity-logs", &admin()).await;
+        if answer.status == 200 {
+            assert!(answer.body["total"].as_u64() >= Some(400), "{}", answer.body);
+            continue;
+        }
+        assert_eq!((answer.status.as_u16(), answer.problem()), (503, "reading_too_slow"));
+        assert!(answer.body["detail"].as_str().unwrap().contains("`from`"), "{}", answer.body);
+        assert!(!answer.header("retry-after").is_empty());
+        slow += 1;
+    }
+    assert!(slow > 10, "{slow} of 20");
 }
 
 async fn a_full_queue_answers_503_and_loses_nothing(kind: Kind) {

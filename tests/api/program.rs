@@ -6,9 +6,11 @@ use std::process::{Command, Output, Stdio};
 
 use activity_logs_tests::{Kind, SECRET, on_both_databases};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _};
 
 on_both_databases! {
     import_keeps_the_good_lines_and_names_the_bad
+    a_check_fails_where_counts_do_not_agree
 }
 
 /// The program that `cargo xtask test` has built beside these tests.
@@ -149,4 +151,36 @@ async fn import_keeps_the_good_lines_and_names_the_bad(kind: Kind) {
         again.status.success()
             && text(&again.stdout).contains("1 recorded, 1 there already, 0 bad lines")
     );
+}
+
+async fn a_check_fails_where_counts_do_not_agree(kind: Kind) {
+    let database = kind.database().await;
+    database.set_run_entries(64).await;
+    let lines: Vec<String> = (0..200)
+        .map(|number| activity_logs_tests::entry("acme", &number.to_string()).to_string())
+        .collect();
+    let url = ["--database-url", database.url()];
+    let imported = run(program().args(["import", "-"]).args(url), &lines.join("\n"));
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let check = || run(program().arg("check").args(url), "");
+    let well = check();
+    assert!(well.status.success(), "{}", text(&well.stderr));
+    assert_eq!(text(&well.stdout), "200 entries, 3 runs of the index: all counts agree\n");
+
+    let damage =
+        "UPDATE run_lists SET entries = 63 WHERE organization_id = '*' AND list = 'o*' AND run = 1";
+    match kind {
+        Kind::Sqlite => {
+            let mut file = sqlx::SqliteConnection::connect(database.url()).await.unwrap();
+            file.execute(damage).await.unwrap();
+        }
+        Kind::Postgres => {
+            let mut server = sqlx::PgConnection::connect(database.url()).await.unwrap();
+            server.execute(damage).await.unwrap();
+        }
+    }
+    let ill = check();
+    assert_eq!(ill.status.code(), Some(1));
+    let says = "run 1, log \"*\", list \"o*\": 63 entries are counted, and 64 are there";
+    assert!(text(&ill.stderr).contains(says), "{}", text(&ill.stderr));
 }

@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 pub struct Filter {
     /// Types of resource.
     pub types: Vec<Type>,
+    /// Types of resource that are left out; no request can ask for it.
+    pub without_types: Vec<Type>,
     /// Operations.
     pub actions: Vec<Action>,
     /// Outcomes.
@@ -34,6 +36,7 @@ impl Filter {
             wanted.is_empty() || value.is_some_and(|value| wanted.contains(value))
         }
         any(&self.types, Some(&entry.kind))
+            && !self.without_types.contains(&entry.kind)
             && any(&self.actions, Some(&entry.action))
             && any(&self.outcomes, Some(&entry.outcome))
             && any(&self.users, Some(&entry.user.id))
@@ -41,6 +44,11 @@ impl Filter {
             && any(&self.organizations, entry.organization.as_ref().map(|o| &o.id))
             && self.from.is_none_or(|from| entry.occurred_at >= from)
             && self.to.is_none_or(|to| entry.occurred_at < to)
+    }
+
+    /// Whether entries of this organization can match.
+    pub fn allows_organization(&self, id: &OrganizationId) -> bool {
+        self.organizations.is_empty() || self.organizations.contains(id)
     }
 
     /// The filter as query parameters, each field's values in their order.

@@ -92,6 +92,7 @@ impl ListingParameters {
             Outcome::from_token(text).ok_or("must be success, denied or failure")
         });
         let filter = Filter {
+            without_types: Vec::new(),
             types,
             actions,
             outcomes,

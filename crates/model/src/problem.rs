@@ -66,6 +66,8 @@ problem_codes! {
     InternalError = 500 "internal_error" "The service failed",
     /// More is waiting to be recorded than the service holds in memory.
     QueueFull = 503 "queue_full" "The service is busy",
+    /// The reading takes longer than the service allows; a narrower one may not.
+    ReadingTooSlow = 503 "reading_too_slow" "The reading takes too long",
     /// The database does not answer.
     DatabaseUnavailable = 503 "database_unavailable" "The database is not available",
     /// The log could not record that it is being read, so it can't be read.

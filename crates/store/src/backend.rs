@@ -79,6 +79,17 @@ pub struct SpanCount {
     pub entries: u64,
 }
 
+/// What came out of counting everything anew.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Check {
+    /// How many entries there are.
+    pub entries: u64,
+    /// How many runs of the index were made anew and compared.
+    pub runs: u64,
+    /// What is not as the entries say, in words; empty if all is well. The first hundred.
+    pub differences: Vec<String>,
+}
+
 /// What became of the requests of one commit, in their order.
 pub type Commit = Vec<Result<Vec<Recorded>, RecordError>>;
 
@@ -96,13 +107,20 @@ pub trait Backend: Send + Sync + 'static {
     /// Records each request, all of its entries or none, in one transaction.
     async fn commit(&self, requests: &[Vec<NewEntry>], now: Timestamp) -> Result<Commit, Error>;
 
-    /// Removes an organization's entries, leaves a tombstone and records that in the platform
-    /// log, in one transaction.
+    /// Takes an organization's entries out of everything that is read, leaves a tombstone and
+    /// records that in the platform log, in one transaction; `remove_some` then removes them.
     async fn remove_organization(
         &self,
         removal: &Removal,
         now: Timestamp,
     ) -> Result<DeletionReceipt, RecordError>;
+
+    /// Takes out a part of what deleted organizations have left, small enough that nobody waits
+    /// for long; gives whether there may be more.
+    async fn remove_some(&self) -> Result<bool, Error>;
+
+    /// See [`Store::check`](crate::Store::check).
+    async fn check(&self) -> Result<Check, Error>;
 
     /// See [`Store::head`](crate::Store::head).
     async fn head(&self) -> Result<i64, Error>;
@@ -121,15 +139,6 @@ pub trait Backend: Send + Sync + 'static {
 
     /// See [`Store::list`](crate::Store::list).
     async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error>;
-
-    /// See [`Store::recent`](crate::Store::recent).
-    async fn recent(
-        &self,
-        organization: &OrganizationId,
-        visibility: &Visibility,
-        as_of: i64,
-        limit: u64,
-    ) -> Result<Vec<Entry>, Error>;
 
     /// See [`Store::count_in_spans`](crate::Store::count_in_spans).
     async fn count_in_spans(

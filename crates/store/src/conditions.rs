@@ -1,8 +1,8 @@
-//! Which entries: the SQL readings of scope, visibility and filter. One text, compiled once
+//! Which entries: the SQL readings of scope and visibility. One text, compiled once
 //! for each database like the module `log`.
 
 use activity_logs_model::visibility::Reach;
-use activity_logs_model::{Filter, Type, Visibility};
+use activity_logs_model::{Type, Visibility};
 use sqlx::QueryBuilder;
 
 use super::Db;
@@ -86,46 +86,8 @@ pub(super) fn push_visibility(
     query.push(")");
 }
 
-/// The SQL reading of [`Filter`]: must hold exactly where `Filter::matches` does.
-pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &Filter) {
-    fn any<T: ToString>(query: &mut QueryBuilder<Db>, column: &str, values: &[T]) {
-        if !values.is_empty() {
-            query.push(" AND ").push(column);
-            push_in(query, values.iter().map(T::to_string));
-        }
-    }
-    any(query, "type", &filter.types);
-    any(query, "action", &filter.actions);
-    if !filter.outcomes.is_empty() {
-        query.push(" AND outcome");
-        push_in(query, filter.outcomes.iter().map(|outcome| outcome.as_str()));
-    }
-    any(query, "user_id", &filter.users);
-    any(query, "workspace_id", &filter.workspaces);
-    any(query, "organization_id", &filter.organizations);
-    if let Some(from) = filter.from {
-        query.push(" AND occurred_at >= ").push_bind(from.as_micros());
-    }
-    if let Some(to) = filter.to {
-        query.push(" AND occurred_at < ").push_bind(to.as_micros());
-    }
-}
-
 pub(super) fn push_scope(query: &mut QueryBuilder<Db>, scope: Scope<'_>) {
     if let Scope::Organization(id) = scope {
         query.push(" AND organization_id = ").push_bind(id.to_string());
     }
-}
-
-pub(super) fn select(
-    what: &str,
-    scope: Scope<'_>,
-    visibility: &Visibility,
-    as_of: i64,
-) -> QueryBuilder<Db> {
-    let mut query = QueryBuilder::new(format!("SELECT {what} FROM entries WHERE position <= "));
-    query.push_bind(as_of);
-    push_scope(&mut query, scope);
-    push_visibility(&mut query, visibility, scope);
-    query
 }

@@ -23,15 +23,30 @@ pub enum Error {
     /// A file or folder of the database can't be used.
     #[error("the database's file can't be used: {0}")]
     File(#[from] std::io::Error),
+    /// A reading took longer than [`Options::reading_time`](crate::Options::reading_time).
+    #[error("the reading takes too long")]
+    TooSlow,
     /// The store was closed.
     #[error("the log is closed")]
     Closed,
+}
+
+impl Error {
+    /// Whether a part of the index did not fit the rest: it was changed meanwhile, or ever.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self, Error::Database(sqlx::Error::Decode(_)))
+    }
 }
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         if is_unavailable(&error) { Error::Unavailable(error) } else { Error::Database(error) }
     }
+}
+
+/// Whether PostgreSQL ended the statement because it took too long (`query_canceled`).
+pub(crate) fn is_cancelled(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("57014"))
 }
 
 fn is_unavailable(error: &sqlx::Error) -> bool {

@@ -9,6 +9,7 @@
 
 mod backend;
 mod error;
+mod index;
 mod plan;
 mod postgres;
 mod sqlite;
@@ -21,10 +22,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
-use activity_logs_model::{Entry, NewEntry, OrganizationId, Timestamp, Visibility};
+use activity_logs_model::{Entry, Filter, NewEntry, OrganizationId, Timestamp, Type, Visibility};
 use uuid::Uuid;
 
-pub use backend::{Backend, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount};
+pub use backend::{
+    Backend, Check, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount,
+};
 pub use error::{Error, RecordError};
 use writer::Writer;
 
@@ -54,8 +57,8 @@ pub struct Options {
     pub wait: Duration,
     /// The most connections for reading.
     pub read_connections: u32,
-    /// How long one statement that reads may take (PostgreSQL).
-    pub statement_timeout: Duration,
+    /// How long one reading may take; beyond, it ends with [`Error::TooSlow`].
+    pub reading_time: Duration,
 }
 
 impl Default for Options {
@@ -65,7 +68,7 @@ impl Default for Options {
             queue_bytes: 32 * 1024 * 1024,
             wait: Duration::from_secs(3),
             read_connections: 8,
-            statement_timeout: Duration::from_secs(30),
+            reading_time: Duration::from_secs(10),
         }
     }
 }
@@ -75,6 +78,7 @@ impl Default for Options {
 pub struct Store {
     backend: Arc<dyn Backend>,
     writer: Writer,
+    reading_time: Duration,
 }
 
 impl Store {
@@ -94,7 +98,7 @@ impl Store {
             _ => return Err(Error::UnknownDatabase),
         };
         let writer = Writer::start(backend.clone(), options.clock.clone(), options.queue_bytes);
-        Ok(Self { backend, writer })
+        Ok(Self { backend, writer, reading_time: options.reading_time })
     }
 
     /// Records entries, all or none, and returns once they are durable: what became of each,
@@ -140,15 +144,29 @@ impl Store {
     /// One page of a listing, with its exact total.
     ///
     /// # Errors
-    /// [`Error`] when the database fails.
+    /// [`Error::TooSlow`], or when the database fails.
     pub async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
-        self.backend.list(query).await
+        self.in_time(self.backend.list(query)).await
+    }
+
+    /// Ends a reading that takes longer than it may.
+    async fn in_time<T>(
+        &self,
+        reading: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(self.reading_time, reading).await {
+            Ok(Err(Error::Unavailable(error))) if error::is_cancelled(&error) => {
+                Err(Error::TooSlow)
+            }
+            Ok(read) => read,
+            Err(_) => Err(Error::TooSlow),
+        }
     }
 
     /// The newest entries of an organization, up to `limit`, without those about reading the log.
     ///
     /// # Errors
-    /// [`Error`] when the database fails.
+    /// [`Error::TooSlow`], or when the database fails.
     pub async fn recent(
         &self,
         organization: &OrganizationId,
@@ -156,14 +174,17 @@ impl Store {
         as_of: i64,
         limit: u64,
     ) -> Result<Vec<Entry>, Error> {
-        self.backend.recent(organization, visibility, as_of, limit).await
+        let filter = Filter { without_types: vec![Type::activity_logs()], ..Filter::default() };
+        let scope = Scope::Organization(organization);
+        let query = ListingQuery { scope, visibility, filter: &filter, as_of, offset: 0, limit };
+        Ok(self.list(&query).await?.entries)
     }
 
     /// How many entries lie in each of the half-open spans between `bounds`, which rise: exact, by
     /// type and outcome. Spans, types and outcomes without entries are left out.
     ///
     /// # Errors
-    /// [`Error`] when the database fails.
+    /// [`Error::TooSlow`], or when the database fails.
     pub async fn count_in_spans(
         &self,
         scope: Scope<'_>,
@@ -171,7 +192,7 @@ impl Store {
         as_of: i64,
         bounds: &[Timestamp],
     ) -> Result<Vec<SpanCount>, Error> {
-        self.backend.count_in_spans(scope, visibility, as_of, bounds).await
+        self.in_time(self.backend.count_in_spans(scope, visibility, as_of, bounds)).await
     }
 
     /// The entry with this id, if the caller sees it; the newest, where several logs have one.
@@ -210,6 +231,16 @@ impl Store {
         ids: &[OrganizationId],
     ) -> Result<Vec<(OrganizationId, LogState)>, Error> {
         self.backend.log_states(ids).await
+    }
+
+    /// Counts everything anew and compares it with the heads of the logs and the index that
+    /// listings are read from. Reads the whole log; what deleted organizations have left goes
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error`] when the database fails.
+    pub async fn check(&self) -> Result<Check, Error> {
+        self.backend.check().await
     }
 
     /// Whether the database answers and its schema is the one this program was built for.

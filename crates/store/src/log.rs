@@ -2,8 +2,9 @@
 //! compiled once for each, with what differs taken from the module around it (`super`).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 
-use activity_logs_model::wire::{DeletionReceipt, OrganizationItem};
+use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
 use activity_logs_model::{
     Action, Context, Entry, JsonText, NewEntry, OrganizationId, OrganizationRef, Outcome, Person,
     Timestamp, Type, Visibility, WorkspaceRef,
@@ -12,12 +13,16 @@ use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::conditions::{push_filter, push_in, push_scope, push_visibility, select};
+use super::conditions::{push_in, push_scope, push_visibility};
+use super::runs::count_removal;
 use super::{
-    Connection, Database, Db, LOCK_HEAD, MIGRATIONS, Row, begin_write, find_existing,
-    insert_entries, remove_entries,
+    Connection, Database, Db, LOCK_HEAD, LOOKS_FIRST, MIGRATIONS, Row, begin_write, find_existing,
+    insert_entries, is_taken_id,
 };
-use crate::backend::{Backend, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount};
+use crate::backend::{
+    Backend, Check, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount,
+};
+use crate::index::state::Head;
 use crate::plan::{LogHead, LogKey, log_of, plan};
 use crate::{Error, RecordError, search_key};
 
@@ -26,6 +31,9 @@ use crate::{Error, RecordError, search_key};
 pub(super) const COLUMNS: &str = "organization_id, sequence, position, id, occurred_at, recorded_at, \
     type, action, outcome, user_id, user_name, user_email, organization_name, workspace_id, \
     workspace_name, identifier, old_value, new_value, ip_address, user_agent, request_id";
+
+/// How often a removal has changed what listings hold.
+pub(super) const VERSION: &str = "(SELECT removals FROM service_head WHERE id = 1)";
 
 /// The reserved organization of the platform log.
 const PLATFORM: &str = "";
@@ -40,7 +48,7 @@ pub(super) fn log_id_of(entry: &Entry) -> &str {
     entry.organization.as_ref().map_or(PLATFORM, |organization| organization.id.as_str())
 }
 
-fn corrupt<E: std::error::Error + Send + Sync + 'static>(error: E) -> sqlx::Error {
+pub(super) fn corrupt<E: std::error::Error + Send + Sync + 'static>(error: E) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
 }
 
@@ -82,12 +90,21 @@ pub(super) fn read_entry(row: &Row) -> Result<Entry, sqlx::Error> {
     })
 }
 
-fn read_outcome(text: &str) -> Result<Outcome, sqlx::Error> {
+pub(super) fn read_outcome(text: &str) -> Result<Outcome, sqlx::Error> {
     Outcome::from_token(text).ok_or_else(|| sqlx::Error::Decode("unknown outcome".into()))
 }
 
-async fn lock_head(connection: &mut Connection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(LOCK_HEAD).fetch_one(connection).await
+/// How many positions a run has in this database.
+pub(super) async fn run_entries(pool: &sqlx::Pool<Db>) -> Result<i64, sqlx::Error> {
+    let run_entries: i32 = sqlx::query_scalar("SELECT run_entries FROM service_head WHERE id = 1")
+        .fetch_one(pool)
+        .await?;
+    Ok(run_entries.into())
+}
+
+pub(super) async fn lock_head(connection: &mut Connection) -> Result<Head, sqlx::Error> {
+    let (position, version) = sqlx::query_as(LOCK_HEAD).fetch_one(connection).await?;
+    Ok(Head { position, version })
 }
 
 /// The heads of these logs. The head of the service is locked, so nobody else changes them.
@@ -151,55 +168,84 @@ async fn write_position(connection: &mut Connection, position: i64) -> Result<()
     Ok(())
 }
 
-/// Plans and writes requests in the caller's transaction.
-async fn write_requests(
-    connection: &mut Connection,
-    requests: &[Vec<NewEntry>],
-    now: Timestamp,
-) -> Result<(Vec<Entry>, Commit), sqlx::Error> {
-    let position = lock_head(connection).await?;
-    let all = || requests.iter().flatten();
-    let logs: BTreeSet<LogKey> = all().map(log_of).collect();
-    let heads = read_heads(connection, &logs).await?;
-    // Ids that the service makes are new by construction.
-    let chosen: Vec<(LogKey, Uuid)> =
-        all().filter_map(|entry| Some((log_of(entry), entry.id?))).collect();
-    let existing =
-        if heads.is_empty() { Vec::new() } else { find_existing(connection, &chosen).await? };
+impl Database {
+    /// Plans and writes requests in the caller's transaction. Ids that are taken are looked for
+    /// first, or else they make the writing fail.
+    async fn write_requests(
+        &self,
+        connection: &mut Connection,
+        requests: &[Vec<NewEntry>],
+        now: Timestamp,
+        looks_first: bool,
+    ) -> Result<(Vec<Entry>, Commit), Error> {
+        let head = lock_head(connection).await?;
+        let all = || requests.iter().flatten();
+        let logs: BTreeSet<LogKey> = all().map(log_of).collect();
+        let heads = read_heads(connection, &logs).await?;
+        // Ids that the service makes are new by construction.
+        let chosen: Vec<(LogKey, Uuid)> =
+            all().filter_map(|entry| Some((log_of(entry), entry.id?))).collect();
+        let existing = if looks_first && !heads.is_empty() {
+            find_existing(connection, &chosen).await?
+        } else {
+            Vec::new()
+        };
+        self.meets_repetitions.store(!existing.is_empty(), Ordering::Relaxed);
 
-    let plan = plan(requests, position, heads, existing, now);
-    if let Some(last) = plan.entries.last() {
-        let position = last.position;
-        insert_entries(connection, &plan.entries).await?;
-        write_heads(connection, &plan.heads).await?;
-        write_position(connection, position).await?;
+        let plan = plan(requests, head.position, heads, existing, now);
+        if let Some(last) = plan.entries.last() {
+            insert_entries(connection, &plan.entries).await?;
+            write_heads(connection, &plan.heads).await?;
+            write_position(connection, last.position).await?;
+            self.seal_runs(connection, head, &plan.entries).await?;
+        }
+        Ok((plan.entries, plan.results))
     }
-    Ok((plan.entries, plan.results))
+
+    async fn try_commit(
+        &self,
+        requests: &[Vec<NewEntry>],
+        now: Timestamp,
+        looks_first: bool,
+    ) -> Result<Commit, Error> {
+        let mut transaction = begin_write(&self.writer).await?;
+        let (mut entries, mut results) =
+            self.write_requests(&mut transaction, requests, now, looks_first).await?;
+        if !looks_first && results.iter().any(is_conflict) {
+            // All ids that are taken are told, not only those that one request gives twice.
+            transaction.rollback().await?;
+            transaction = begin_write(&self.writer).await?;
+            (entries, results) = self.write_requests(&mut transaction, requests, now, true).await?;
+        }
+        if entries.is_empty() {
+            transaction.rollback().await?;
+        } else {
+            transaction.commit().await?;
+            self.index.committed(&entries);
+        }
+        metrics::counter!("activity_logs_recorded_entries_total").increment(entries.len() as u64);
+        Ok(results)
+    }
 }
 
-/// Listings are newest first; the position orders what ties in different logs.
-const NEWEST_FIRST: &str = " ORDER BY occurred_at DESC, sequence DESC, position DESC LIMIT ";
-
-fn to_i64(number: u64) -> i64 {
+pub(super) fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn to_u64(number: i64) -> u64 {
+pub(super) fn to_u64(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
 #[async_trait]
 impl Backend for Database {
     async fn commit(&self, requests: &[Vec<NewEntry>], now: Timestamp) -> Result<Commit, Error> {
-        let mut transaction = begin_write(&self.writer).await?;
-        let (entries, results) = write_requests(&mut transaction, requests, now).await?;
-        if entries.is_empty() {
-            transaction.rollback().await?;
-        } else {
-            transaction.commit().await?;
+        let looks_first = LOOKS_FIRST || self.meets_repetitions.load(Ordering::Relaxed);
+        match self.try_commit(requests, now, looks_first).await {
+            Err(Error::Database(error)) if !looks_first && is_taken_id(&error) => {
+                self.try_commit(requests, now, true).await
+            }
+            done => done,
         }
-        metrics::counter!("activity_logs_recorded_entries_total").increment(entries.len() as u64);
-        Ok(results)
     }
 
     async fn remove_organization(
@@ -225,14 +271,28 @@ impl Backend for Database {
             .execute(&mut *transaction)
             .await
             .map_err(Error::from)?;
-        let removed = remove_entries(&mut transaction, id).await.map_err(Error::from)?;
+        // The entries are out of all listings from now on; they go in steps afterwards.
+        sqlx::query("INSERT INTO removals (organization_id, next_run) VALUES ($1, 0)")
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::from)?;
+        count_removal(&mut transaction).await?;
+        let removed = to_u64(head.next_sequence);
         let name = head.name.clone().unwrap_or_default();
-        let entry = removal_entry(removal, &name, removed);
-        let (mut entries, _) =
-            write_requests(&mut transaction, &[vec![entry]], now).await.map_err(Error::from)?;
+        let request = [vec![removal_entry(removal, &name, removed)]];
+        let (mut entries, _) = self.write_requests(&mut transaction, &request, now, true).await?;
         transaction.commit().await.map_err(Error::from)?;
         let entry = entries.pop().ok_or(Error::Closed)?;
         Ok(DeletionReceipt { organization_id: id.clone(), removed_entries: removed, entry })
+    }
+
+    async fn remove_some(&self) -> Result<bool, Error> {
+        Database::remove_some(self).await
+    }
+
+    async fn check(&self) -> Result<Check, Error> {
+        self.check_all().await
     }
 
     async fn head(&self) -> Result<i64, Error> {
@@ -265,35 +325,7 @@ impl Backend for Database {
     }
 
     async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
-        let select = |what| {
-            let mut select = select(what, query.scope, query.visibility, query.as_of);
-            push_filter(&mut select, query.filter);
-            select
-        };
-        let total: i64 = select("COUNT(*)").build_query_scalar().fetch_one(&self.readers).await?;
-        if query.offset >= to_u64(total) {
-            return Ok(Page { entries: Vec::new(), total: to_u64(total) });
-        }
-        let mut page = select(COLUMNS);
-        page.push(NEWEST_FIRST).push_bind(to_i64(query.limit));
-        page.push(" OFFSET ").push_bind(to_i64(query.offset));
-        let rows = page.build().fetch_all(&self.readers).await?;
-        let entries = rows.iter().map(read_entry).collect::<Result<_, _>>()?;
-        Ok(Page { entries, total: to_u64(total) })
-    }
-
-    async fn recent(
-        &self,
-        organization: &OrganizationId,
-        visibility: &Visibility,
-        as_of: i64,
-        limit: u64,
-    ) -> Result<Vec<Entry>, Error> {
-        let mut query = select(COLUMNS, Scope::Organization(organization), visibility, as_of);
-        query.push(" AND type <> ").push_bind(Type::activity_logs().as_str().to_owned());
-        query.push(NEWEST_FIRST).push_bind(to_i64(limit));
-        let rows = query.build().fetch_all(&self.readers).await?;
-        Ok(rows.iter().map(read_entry).collect::<Result<_, _>>()?)
+        self.page(query).await
     }
 
     async fn count_in_spans(
@@ -303,32 +335,7 @@ impl Backend for Database {
         as_of: i64,
         bounds: &[Timestamp],
     ) -> Result<Vec<SpanCount>, Error> {
-        let [first, inner @ .., last] = bounds else { return Ok(Vec::new()) };
-        let spans = inner
-            .iter()
-            .enumerate()
-            .map(|(span, bound)| format!(" WHEN occurred_at < {} THEN {span}", bound.as_micros()));
-        // One walk along the index by time; CASE finds the span of each entry. Joined to a list of
-        // spans, PostgreSQL would walk the whole table, once for each span.
-        let span = match inner.len() {
-            0 => "0".to_owned(),
-            last => format!("CASE{} ELSE {last} END", spans.collect::<String>()),
-        };
-        let what = format!("CAST({span} AS BIGINT), type, outcome, COUNT(*)");
-        let mut query = select(&what, scope, visibility, as_of);
-        query.push(" AND occurred_at >= ").push_bind(first.as_micros());
-        query.push(" AND occurred_at < ").push_bind(last.as_micros());
-        query.push(" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
-        let rows = query.build().persistent(false).fetch_all(&self.readers).await?;
-        let count = |row: &Row| {
-            Ok(SpanCount {
-                span: usize::try_from(row.try_get::<i64, _>(0)?).map_err(corrupt)?,
-                kind: row.try_get::<String, _>(1)?.try_into().map_err(corrupt)?,
-                outcome: read_outcome(&row.try_get::<String, _>(2)?)?,
-                entries: to_u64(row.try_get(3)?),
-            })
-        };
-        Ok(rows.iter().map(count).collect::<Result<_, sqlx::Error>>()?)
+        self.spans(scope, visibility, as_of, bounds).await
     }
 
     async fn find(
@@ -341,7 +348,10 @@ impl Backend for Database {
         query.push_bind(id);
         push_scope(&mut query, scope);
         push_visibility(&mut query, visibility, scope);
-        query.push(" ORDER BY position DESC LIMIT 1");
+        query.push(
+            " AND organization_id NOT IN (SELECT organization_id FROM removals) \
+             ORDER BY position DESC LIMIT 1",
+        );
         let row = query.build().fetch_optional(&self.readers).await?;
         Ok(row.as_ref().map(read_entry).transpose()?)
     }
@@ -403,6 +413,10 @@ pub(crate) async fn insert_bare(database: &Database, entries: &[Entry]) -> Resul
     let mut transaction = begin_write(&database.writer).await?;
     insert_entries(&mut transaction, entries).await?;
     Ok(transaction.commit().await?)
+}
+
+fn is_conflict(result: &Result<Vec<Recorded>, RecordError>) -> bool {
+    matches!(result, Err(RecordError::IdConflict(_)))
 }
 
 fn removal_entry(removal: &Removal, name: &str, removed: u64) -> NewEntry {

@@ -1,23 +1,42 @@
 //! What is PostgreSQL's own: how it is opened, locked and written in bulk.
 
+#[path = "check.rs"]
+#[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
+mod check;
 #[path = "conditions.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 mod conditions;
+#[path = "listing.rs"]
+#[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
+mod listing;
+#[path = "lists.rs"]
+#[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
+mod lists;
 #[path = "log.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 pub(crate) mod log;
+#[path = "runs.rs"]
+#[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
+mod runs;
+#[path = "spans.rs"]
+#[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
+mod spans;
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 
-use activity_logs_model::{Entry, JsonText, OrganizationId};
+use activity_logs_model::{Entry, JsonText};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Transaction};
 use uuid::Uuid;
 
+use crate::index::seal::ListRow;
+use crate::index::state::Index;
 use crate::plan::LogKey;
 use crate::{Error, Options};
-use log::{COLUMNS, log_id, log_id_of, read_entry};
+use log::{COLUMNS, VERSION, log_id, log_id_of, read_entry};
 
 type Db = sqlx::Postgres;
 type Connection = sqlx::PgConnection;
@@ -26,16 +45,28 @@ type Row = sqlx::postgres::PgRow;
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// Held to the end of the transaction: positions rise in commit order over all nodes.
-const LOCK_HEAD: &str = "SELECT position FROM service_head WHERE id = 1 FOR UPDATE";
+const LOCK_HEAD: &str = "SELECT position, removals FROM service_head WHERE id = 1 FOR UPDATE";
 
 /// Every connection works as the role that can't change or remove entries.
 const WORK_AS_SERVICE: &str = "SET ROLE activity_logs_service";
+
+/// The types of [`COLUMNS`].
+const COLUMN_TYPES: [&str; 21] = [
+    "text", "bigint", "bigint", "uuid", "bigint", "bigint", "text", "text", "text", "text", "text",
+    "text", "text", "text", "text", "text", "text", "text", "text", "text", "text",
+];
+
+/// How many rows of lists one statement inserts.
+const LISTS_AT_ONCE: usize = 4_096;
 
 /// The log in a PostgreSQL database.
 pub(crate) struct Database {
     /// A connection of its own, so that readers can't keep the writer waiting.
     writer: PgPool,
     readers: PgPool,
+    index: Index,
+    /// Whether the last commit was asked for entries that were there already.
+    meets_repetitions: AtomicBool,
 }
 
 /// Connects, and brings the schema up to date if it is not.
@@ -47,7 +78,7 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
     let pool = pool.after_connect(|connection: &mut PgConnection, _| {
         Box::pin(async move { sqlx::query(WORK_AS_SERVICE).execute(connection).await.map(|_| ()) })
     });
-    let limit = options.statement_timeout.as_millis().to_string();
+    let limit = options.reading_time.as_millis().to_string();
     let reading = connect.clone().options([("statement_timeout", limit.as_str())]);
     let wait = options.wait.as_millis().to_string();
     // Whatever the server's defaults are: an acknowledgement waits for the disk, and each
@@ -59,7 +90,11 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
     ]);
     let writer = pool.clone().max_connections(1).connect_with(writing).await?;
     let readers = pool.max_connections(options.read_connections).connect_with(reading).await?;
-    Ok(Database { writer, readers })
+    let index = Index::new(log::run_entries(&readers).await?);
+    let database = Database { writer, readers, index, meets_repetitions: AtomicBool::default() };
+    database.seal_missing().await?;
+    database.refresh().await?;
+    Ok(database)
 }
 
 /// Migrates as the user of the URL, who owns the schema; sqlx holds a lock meanwhile, so that
@@ -79,6 +114,14 @@ async fn migrate(pool: &PgPoolOptions, connect: &PgConnectOptions) -> Result<(),
     Ok(())
 }
 
+/// Entries are rarely sent twice: the unique index finds the few at no cost.
+const LOOKS_FIRST: bool = false;
+
+/// Whether an entry was refused because another has its id.
+fn is_taken_id(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.constraint()) == Some("entries_by_id")
+}
+
 async fn begin_write(pool: &PgPool) -> Result<Transaction<'static, Db>, sqlx::Error> {
     pool.begin().await
 }
@@ -87,12 +130,15 @@ async fn insert_entries(connection: &mut Connection, entries: &[Entry]) -> Resul
     fn column<'a, T>(entries: &'a [Entry], value: impl Fn(&'a Entry) -> T) -> Vec<T> {
         entries.iter().map(value).collect()
     }
-    let statement = format!(
-        "INSERT INTO entries ({COLUMNS}) SELECT * FROM UNNEST(\
-         $1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[], \
-         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], \
-         $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[])"
-    );
+    // In the list of what is selected, UNNEST runs row by row; after FROM it would first write
+    // each column out. (COPY stands still for 40 ms a time: sqlx sends its end by itself, and
+    // TCP waits for the acknowledgement of what went before.)
+    let arrays: Vec<String> = COLUMN_TYPES
+        .iter()
+        .enumerate()
+        .map(|(column, kind)| format!("UNNEST(${}::{kind}[])", column + 1))
+        .collect();
+    let statement = format!("INSERT INTO entries ({COLUMNS}) SELECT {}", arrays.join(", "));
     sqlx::query(AssertSqlSafe(statement))
         .bind(column(entries, log_id_of))
         .bind(column(entries, |e| e.sequence))
@@ -142,11 +188,104 @@ async fn find_existing(
 
 async fn remove_entries(
     connection: &mut Connection,
-    id: &OrganizationId,
-) -> Result<u64, sqlx::Error> {
-    let removed: i64 = sqlx::query_scalar("SELECT remove_entries_of($1)")
-        .bind(id.as_str().to_owned())
+    log: &str,
+    most: i64,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT remove_entries_of($1, $2)")
+        .bind(log)
+        .bind(most)
         .fetch_one(connection)
+        .await
+}
+
+async fn insert_lists(
+    connection: &mut Connection,
+    run: i64,
+    lists: &[ListRow],
+) -> Result<(), sqlx::Error> {
+    for lists in lists.chunks(LISTS_AT_ONCE) {
+        sqlx::query(
+            "INSERT INTO run_lists (organization_id, list, run, entries, content) \
+             SELECT log, list, $1, entries, content \
+             FROM UNNEST($2::text[], $3::text[], $4::int[], $5::bytea[]) AS row (log, list, entries, content)",
+        )
+        .bind(run)
+        .bind(lists.iter().map(|row| row.log.as_str()).collect::<Vec<_>>())
+        .bind(lists.iter().map(|row| row.list.as_str()).collect::<Vec<_>>())
+        .bind(lists.iter().map(|row| row.entries).collect::<Vec<_>>())
+        .bind(lists.iter().map(|row| row.content.as_slice()).collect::<Vec<_>>())
+        .execute(&mut *connection)
         .await?;
-    Ok(u64::try_from(removed).unwrap_or(0))
+    }
+    Ok(())
+}
+
+async fn delete_lists(
+    connection: &mut Connection,
+    run: i64,
+    lists: &[ListRow],
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM run_lists USING UNNEST($2::text[], $3::text[]) AS gone (log, name) \
+         WHERE organization_id = gone.log COLLATE \"C\" AND list = gone.name COLLATE \"C\" AND run = $1",
+    )
+    .bind(run)
+    .bind(lists.iter().map(|row| row.log.as_str()).collect::<Vec<_>>())
+    .bind(lists.iter().map(|row| row.list.as_str()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// LATERAL with OFFSET 0: each list is looked up by the primary key, whatever the planner thinks.
+const LISTS_OF: &str = "SELECT found.organization_id, found.list, found.run, found.entries, \
+     CASE WHEN found.list = '' OR found.run = ANY($5) THEN found.content END \
+     FROM UNNEST($1::text[], $2::text[]) AS wanted (log, name) CROSS JOIN LATERAL (\
+     SELECT * FROM run_lists WHERE organization_id = wanted.log COLLATE \"C\" \
+     AND list = wanted.name COLLATE \"C\" AND run BETWEEN $3 AND $4 OFFSET 0) AS found";
+
+/// Lists, by log and name, in a stretch of runs, with their content in some of them.
+async fn fetch_lists(
+    pool: &PgPool,
+    wanted: &[(&str, &str)],
+    runs: &RangeInclusive<i64>,
+    contents: &[i64],
+) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query(LISTS_OF)
+        .bind(wanted.iter().map(|(log, _)| *log).collect::<Vec<_>>())
+        .bind(wanted.iter().map(|(_, name)| *name).collect::<Vec<_>>())
+        .bind(*runs.start())
+        .bind(*runs.end())
+        .bind(contents)
+        .fetch_all(pool)
+        .await
+}
+
+const KEYS_OF: &str = "SELECT found.run, found.chunk, found.keys \
+     FROM UNNEST($1::bigint[], $2::bigint[]) AS wanted (run, chunk) CROSS JOIN LATERAL (\
+     SELECT * FROM run_keys WHERE run = wanted.run AND chunk = wanted.chunk OFFSET 0) AS found";
+
+/// Chunks of keys, by run and number.
+async fn fetch_keys(pool: &PgPool, chunks: &[(i64, i64)]) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query(KEYS_OF)
+        .bind(chunks.iter().map(|(run, _)| *run).collect::<Vec<_>>())
+        .bind(chunks.iter().map(|(_, chunk)| *chunk).collect::<Vec<_>>())
+        .fetch_all(pool)
+        .await
+}
+
+fn entries_at() -> String {
+    format!("SELECT {COLUMNS}, {VERSION} FROM entries WHERE position = ANY($1)")
+}
+
+/// The statements that listings are read by, for tests of how the database goes about them.
+#[cfg(feature = "testing")]
+pub(crate) fn hot_statements() -> Vec<String> {
+    let fixed = [LISTS_OF, KEYS_OF, runs::FACTS_OF, spans::TYPES_AND_OUTCOMES];
+    fixed.map(str::to_owned).into_iter().chain([entries_at()]).collect()
+}
+
+/// The entries at these positions, each with the version of the removals.
+async fn fetch_entries(pool: &PgPool, positions: &[i64]) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query(AssertSqlSafe(entries_at())).bind(positions).fetch_all(pool).await
 }

@@ -1,24 +1,38 @@
 //! What is SQLite's own: how it is opened, locked and written in bulk.
 
+#[path = "check.rs"]
+mod check;
 #[path = "conditions.rs"]
 mod conditions;
+#[path = "listing.rs"]
+mod listing;
+#[path = "lists.rs"]
+mod lists;
 #[path = "log.rs"]
 pub(crate) mod log;
+#[path = "runs.rs"]
+mod runs;
+#[path = "spans.rs"]
+mod spans;
 
 use std::fs::File;
+use std::ops::RangeInclusive;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-use activity_logs_model::{Entry, OrganizationId};
+use activity_logs_model::Entry;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{QueryBuilder, Transaction};
+use sqlx::{AssertSqlSafe, QueryBuilder, Transaction};
 use uuid::Uuid;
 
+use crate::index::seal::ListRow;
+use crate::index::state::Index;
 use crate::plan::LogKey;
 use crate::{Error, Options};
-use log::{COLUMNS, log_id, log_id_of, read_entry};
+use log::{COLUMNS, VERSION, log_id, log_id_of, read_entry};
 
 type Db = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
@@ -27,7 +41,7 @@ type Row = sqlx::sqlite::SqliteRow;
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// The transaction holds the only write lock there is from its beginning.
-const LOCK_HEAD: &str = "SELECT position FROM service_head WHERE id = 1";
+const LOCK_HEAD: &str = "SELECT position, removals FROM service_head WHERE id = 1";
 
 /// How many rows one statement inserts; few sizes, so that the prepared statements are reused.
 const INSERT_SIZES: [usize; 3] = [64, 8, 1];
@@ -39,6 +53,9 @@ pub(crate) struct Database {
     /// One connection: SQLite has one writer.
     writer: SqlitePool,
     readers: SqlitePool,
+    index: Index,
+    /// Whether the last commit was asked for entries that were there already.
+    meets_repetitions: AtomicBool,
 }
 
 /// Opens the file, makes it if it is not there, and brings its schema up to date.
@@ -62,7 +79,11 @@ pub(crate) async fn open(path: &Path, options: &Options) -> Result<Database, Err
         .max_connections(options.read_connections)
         .connect_with(connect.create_if_missing(false).pragma("query_only", "ON"))
         .await?;
-    Ok(Database { writer, readers })
+    let index = Index::new(log::run_entries(&readers).await?);
+    let database = Database { writer, readers, index, meets_repetitions: AtomicBool::default() };
+    database.seal_missing().await?;
+    database.refresh().await?;
+    Ok(database)
 }
 
 /// Several processes may start on one new file: the first to lock the file beside it migrates.
@@ -75,6 +96,13 @@ async fn lock_beside(path: &Path) -> Result<File, Error> {
         Ok(file)
     });
     task.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(Error::File)
+}
+
+/// The triggers that keep entries can't tell a repetition from an attack.
+const LOOKS_FIRST: bool = true;
+
+fn is_taken_id(_: &sqlx::Error) -> bool {
+    false
 }
 
 async fn begin_write(pool: &SqlitePool) -> Result<Transaction<'static, Db>, sqlx::Error> {
@@ -146,11 +174,105 @@ async fn find_existing(
 
 async fn remove_entries(
     connection: &mut Connection,
-    id: &OrganizationId,
-) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM entries WHERE organization_id = $1")
-        .bind(id.as_str().to_owned())
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected())
+    log: &str,
+    most: i64,
+) -> Result<i64, sqlx::Error> {
+    let done = sqlx::query(
+        "DELETE FROM entries WHERE organization_id = $1 AND sequence < $2 + \
+         (SELECT MIN(sequence) FROM entries WHERE organization_id = $1)",
+    )
+    .bind(log.to_owned())
+    .bind(most)
+    .execute(connection)
+    .await?;
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+}
+
+async fn insert_lists(
+    connection: &mut Connection,
+    run: i64,
+    lists: &[ListRow],
+) -> Result<(), sqlx::Error> {
+    for lists in pieces(lists, &INSERT_SIZES) {
+        let mut query = QueryBuilder::<Db>::new(
+            "INSERT INTO run_lists (organization_id, list, run, entries, content) ",
+        );
+        query.push_values(lists, |mut row, list| {
+            row.push_bind(list.log.clone())
+                .push_bind(list.list.clone())
+                .push_bind(run)
+                .push_bind(list.entries)
+                .push_bind(list.content.clone());
+        });
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn delete_lists(
+    connection: &mut Connection,
+    run: i64,
+    lists: &[ListRow],
+) -> Result<(), sqlx::Error> {
+    for list in lists {
+        sqlx::query("DELETE FROM run_lists WHERE organization_id = $1 AND list = $2 AND run = $3")
+            .bind(list.log.clone())
+            .bind(list.list.clone())
+            .bind(run)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+const LISTS_OF: &str = "SELECT organization_id, list, run, entries, \
+     CASE WHEN list = '' OR run IN (SELECT value FROM json_each($4)) THEN content END \
+     FROM json_each($1) AS wanted CROSS JOIN run_lists \
+     ON organization_id = wanted.value ->> 0 AND list = wanted.value ->> 1 AND run BETWEEN $2 AND $3";
+
+/// Lists, by log and name, in a stretch of runs, with their content in some of them.
+async fn fetch_lists(
+    pool: &SqlitePool,
+    wanted: &[(&str, &str)],
+    runs: &RangeInclusive<i64>,
+    contents: &[i64],
+) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query(LISTS_OF)
+        .bind(json(wanted))
+        .bind(*runs.start())
+        .bind(*runs.end())
+        .bind(json(contents))
+        .fetch_all(pool)
+        .await
+}
+
+const KEYS_OF: &str = "SELECT run, chunk, keys FROM json_each($1) AS wanted CROSS JOIN run_keys \
+     ON run = wanted.value ->> 0 AND chunk = wanted.value ->> 1";
+
+/// Chunks of keys, by run and number.
+async fn fetch_keys(pool: &SqlitePool, chunks: &[(i64, i64)]) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query(KEYS_OF).bind(json(chunks)).fetch_all(pool).await
+}
+
+fn entries_at() -> String {
+    format!(
+        "SELECT {COLUMNS}, {VERSION} FROM entries WHERE position IN (SELECT value FROM json_each($1))"
+    )
+}
+
+/// The statements that listings are read by, for tests of how the database goes about them.
+#[cfg(feature = "testing")]
+pub(crate) fn hot_statements() -> Vec<String> {
+    let fixed = [LISTS_OF, KEYS_OF, runs::FACTS_OF, spans::TYPES_AND_OUTCOMES];
+    fixed.map(str::to_owned).into_iter().chain([entries_at()]).collect()
+}
+
+/// The entries at these positions, each with the version of the removals.
+async fn fetch_entries(pool: &SqlitePool, positions: &[i64]) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query(AssertSqlSafe(entries_at())).bind(json(positions)).fetch_all(pool).await
+}
+
+/// SQLite takes no arrays but as JSON.
+fn json(values: &(impl serde::Serialize + ?Sized)) -> String {
+    serde_json::to_string(values).unwrap_or_default()
 }

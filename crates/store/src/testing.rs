@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use activity_logs_model::Entry;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::{Error, Options, postgres, sqlite};
+use crate::{Error, Options, Store, postgres, sqlite};
 
 /// Names a PostgreSQL server that tests may make databases in, by the URL of any database of
 /// it; the role must be a superuser. `cargo xtask test` starts a server and sets this.
@@ -52,10 +53,40 @@ impl TestDatabase {
         Self { url: format!("{server}/{name}"), _home: Home::Server { name } }
     }
 
+    /// Makes its runs shorter than those of a service, so that few entries fill many.
+    ///
+    /// # Panics
+    /// When the database does not take it; nothing may be recorded in it yet.
+    pub async fn set_run_entries(&self, run_entries: u32) {
+        let statement =
+            format!("UPDATE service_head SET run_entries = {run_entries} WHERE position = 0");
+        let store = Store::open(&self.url, Options::default()).await.expect("the database opens");
+        store.close().await;
+        let done = if let Some(path) = self.url.strip_prefix("sqlite:") {
+            let options = SqliteConnectOptions::new().filename(path);
+            let mut file = SqliteConnection::connect_with(&options).await.expect("the file opens");
+            file.execute(AssertSqlSafe(statement)).await.expect("the runs' length").rows_affected()
+        } else {
+            let mut server = PgConnection::connect(&self.url).await.expect("the server answers");
+            server
+                .execute(AssertSqlSafe(statement))
+                .await
+                .expect("the runs' length")
+                .rows_affected()
+        };
+        assert_eq!(done, 1, "something was recorded already");
+    }
+
     /// The URL that [`Store::open`](crate::Store::open) takes.
     pub fn url(&self) -> &str {
         &self.url
     }
+}
+
+/// The statements that listings are read by: lists of runs, chunks of keys, facts of recent
+/// entries, lists of types and outcomes, and entries by position.
+pub fn hot_statements(url: &str) -> Vec<String> {
+    if url.starts_with("sqlite:") { sqlite::hot_statements() } else { postgres::hot_statements() }
 }
 
 /// The baseline of recording: the same rows, into the same table with the same indexes and the

@@ -5,11 +5,13 @@
 //! the memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use activity_logs_model::wire::{DeletionReceipt, Recorded};
 use activity_logs_model::{JsonText, NewEntry};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::backend::{Backend, Commit, Removal};
 use crate::{Clock, Error, RecordError};
@@ -19,6 +21,8 @@ use crate::{Clock, Error, RecordError};
 const MAX_GROUP: usize = 4_000;
 /// What a queued entry takes beside its texts.
 const ENTRY_OVERHEAD: usize = 512;
+/// How long removing pauses at least between its steps.
+const REMOVAL_PAUSE: Duration = Duration::from_millis(20);
 /// The queue is counted in units of this many bytes.
 const UNIT: usize = 256;
 
@@ -106,22 +110,39 @@ async fn run(
     clock: Arc<dyn Clock>,
 ) {
     let mut group = Group::default();
-    while let Some(command) = queue.recv().await {
+    // What an earlier process has left of deleted organizations, or this one.
+    let mut is_removing = true;
+    let mut next_removal = Instant::now();
+    loop {
+        if is_removing && next_removal <= Instant::now() {
+            let begun = Instant::now();
+            is_removing = remove_some(&*backend).await;
+            // Others get at least as much of the database, and readers a still moment.
+            next_removal = Instant::now() + begun.elapsed().max(REMOVAL_PAUSE);
+        }
+        let command = if is_removing {
+            match timeout_at(next_removal, queue.recv()).await {
+                Ok(command) => command,
+                Err(_) => continue,
+            }
+        } else {
+            queue.recv().await
+        };
+        let Some(command) = command else { return };
         let mut next = Some(command);
         while let Some(command) = next.take() {
             match command {
                 Command::Record { entries, reply, space } => group.add(entries, reply, space),
-                other => {
-                    // Order is kept: what arrived before is committed before.
+                // Order is kept: what arrived before is committed before.
+                Command::Remove { removal, reply } => {
                     group.commit(&*backend, &*clock).await;
-                    match other {
-                        Command::Remove { removal, reply } => {
-                            let _ = reply
-                                .send(backend.remove_organization(&removal, clock.now()).await);
-                        }
-                        Command::Close => return,
-                        Command::Record { .. } => unreachable!("matched above"),
-                    }
+                    let removed = backend.remove_organization(&removal, clock.now()).await;
+                    is_removing |= removed.is_ok();
+                    let _ = reply.send(removed);
+                }
+                Command::Close => {
+                    group.commit(&*backend, &*clock).await;
+                    return;
                 }
             }
             if group.entries < MAX_GROUP {
@@ -129,6 +150,17 @@ async fn run(
             }
         }
         group.commit(&*backend, &*clock).await;
+    }
+}
+
+/// Takes out a bit of what is to be removed; gives whether there is more to do now.
+async fn remove_some(backend: &dyn Backend) -> bool {
+    match backend.remove_some().await {
+        Ok(more) => more,
+        Err(error) => {
+            tracing::warn!(%error, "a deleted organization's entries wait to be removed until the next start");
+            false
+        }
     }
 }
 

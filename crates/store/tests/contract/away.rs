@@ -93,7 +93,7 @@ async fn persist(store: Store, stop: Arc<AtomicBool>) -> (Vec<Entry>, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_network_loses_nothing_that_was_acknowledged() {
-    let subject = Subject::postgres().await;
+    let subject = Subject::postgres(256).await;
     let proxy = Proxy::before(subject.url()).await;
     let store = Store::open(proxy.url(), waiting(WAIT)).await.expect("it opens");
 
@@ -131,7 +131,7 @@ async fn a_cut_network_loses_nothing_that_was_acknowledged() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_network_is_told() {
-    let subject = Subject::postgres().await;
+    let subject = Subject::postgres(256).await;
     let proxy = Proxy::before(subject.url()).await;
     let store = Store::open(proxy.url(), waiting(WAIT)).await.expect("it opens");
     let written = record(&store, entries(Some("acme"), 2)).await;

@@ -74,7 +74,7 @@ async fn watch(store: Store, stop: Arc<AtomicBool>) -> usize {
 /// A server may be set up to promise more or less than the log needs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_servers_defaults_change_nothing() {
-    let subject = Subject::postgres().await;
+    let subject = Subject::postgres(256).await;
     let mut raw = subject.raw().await;
     for setting in ["default_transaction_isolation = 'serializable'", "synchronous_commit = off"] {
         let alter = format!("'ALTER DATABASE %I SET {}'", setting.replace('\'', "''"));

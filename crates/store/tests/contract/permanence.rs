@@ -42,7 +42,7 @@ const SQLITE: [&str; 15] = [
     "UPDATE logs SET next_sequence = 100 WHERE organization_id = 'gone'",
     "REPLACE INTO logs VALUES ('acme', 'acme Inc.', 'acme', 0, NULL)",
     "REPLACE INTO logs VALUES ('gone', 'gone Inc.', 'gone', 3, NULL)",
-    "REPLACE INTO service_head VALUES (1, 0)",
+    "REPLACE INTO service_head VALUES (1, 0, 65536, 0)",
     "UPDATE service_head SET position = 0",
     "UPDATE service_head SET position = position - 1",
 ];
@@ -54,14 +54,14 @@ const POSTGRES: [&str; 15] = [
     "DROP TABLE entries",
     "ALTER TABLE entries RENAME TO other",
     "ALTER TABLE entries DISABLE TRIGGER ALL",
-    "SELECT remove_entries_of('acme')",
-    "SELECT remove_entries_of('')",
-    "SELECT remove_entries_of('never')",
+    "SELECT remove_entries_of('acme', 9)",
+    "SELECT remove_entries_of('', 9)",
+    "SELECT remove_entries_of('never', 9)",
     "UPDATE logs SET organization_id = 'other' WHERE organization_id = 'acme'",
     "UPDATE service_head SET id = 1",
-    "INSERT INTO service_head VALUES (2, 0)",
+    "INSERT INTO service_head VALUES (2, 0, 65536, 0)",
     "UPDATE _sqlx_migrations SET version = 0",
-    "CREATE OR REPLACE FUNCTION remove_entries_of(organization TEXT) RETURNS BIGINT \
+    "CREATE OR REPLACE FUNCTION remove_entries_of(organization TEXT, most BIGINT) RETURNS BIGINT \
      LANGUAGE sql AS 'SELECT 0::bigint'",
     "SELECT * FROM entries FOR UPDATE",
 ];
@@ -88,7 +88,7 @@ async fn entries_are_permanent(subject: Subject) {
                 "CREATE TEMPORARY TABLE logs AS SELECT 'acme' AS organization_id, 1 AS deleted_at",
             )
             .await;
-            let refused = raw.execute("SELECT remove_entries_of('acme')").await;
+            let refused = raw.execute("SELECT remove_entries_of('acme', 9)").await;
             assert!(matches!(&refused, Err(error) if is_privilege(error)), "{refused:?}");
             raw.must("DROP TABLE pg_temp.logs").await;
             (&POSTGRES, &["42501"])
@@ -114,7 +114,7 @@ async fn entries_are_permanent(subject: Subject) {
 /// loses, the store loses, though the user it logs in as may do everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_works_as_the_role_that_can_change_nothing() {
-    let subject = Subject::postgres().await;
+    let subject = Subject::postgres(256).await;
     let store = subject.open().await;
     let written = record(&store, entries(Some("acme"), 2)).await;
     let mut raw = subject.raw().await;

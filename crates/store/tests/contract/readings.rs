@@ -97,12 +97,22 @@ fn filter() -> impl Strategy<Value = Filter> {
     ) -> impl Strategy<Value = Vec<T>> {
         prop_oneof![2 => Just(Vec::new()), 1 => vec(values, 1..4)]
     }
-    let what = (some(one(TYPES)), some(one(ACTIONS)), some(outcome()));
+    let what = (
+        some(one(TYPES)),
+        prop_oneof![5 => Just(Vec::new()), 1 => vec(one(TYPES), 1..3)],
+        some(one(ACTIONS)),
+        some(outcome()),
+    );
     let whose = (some(one(USERS)), some(one(WORKSPACES)), some(one(ORGANIZATIONS)));
     let when = (option::weighted(0.3, time()), option::weighted(0.3, time()));
     (what, whose, when).prop_map(
-        |((types, actions, outcomes), (users, workspaces, organizations), (from, to))| Filter {
+        |(
+            (types, without_types, actions, outcomes),
+            (users, workspaces, organizations),
+            (from, to),
+        )| Filter {
             types,
+            without_types,
             actions,
             outcomes,
             users,
@@ -127,7 +137,9 @@ async fn load(store: &Store, runner: &mut TestRunner) -> Vec<Entry> {
         entry.id = Some(Uuid::from_u128(*number));
         *number += 1;
     }
-    record(store, new).await
+    let entries = record(store, new).await;
+    assert_eq!(store.check().await.expect("a check").differences, [""; 0]);
+    entries
 }
 
 fn runner(cases: u32) -> TestRunner {

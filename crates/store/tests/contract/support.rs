@@ -37,6 +37,7 @@ pub(crate) fn now() -> Timestamp {
 
 pub(crate) static ALL: Filter = Filter {
     types: Vec::new(),
+    without_types: Vec::new(),
     actions: Vec::new(),
     outcomes: Vec::new(),
     users: Vec::new(),
@@ -61,12 +62,19 @@ pub(crate) fn waiting(wait: Duration) -> Options {
 pub(crate) struct Subject(TestDatabase);
 
 impl Subject {
-    pub(crate) fn sqlite() -> Self {
-        Self(TestDatabase::sqlite())
+    /// With runs of so many positions.
+    pub(crate) async fn sqlite(run_entries: u32) -> Self {
+        Self::with_runs_of(run_entries, TestDatabase::sqlite()).await
     }
 
-    pub(crate) async fn postgres() -> Self {
-        Self(TestDatabase::postgres().await)
+    /// With runs of so many positions.
+    pub(crate) async fn postgres(run_entries: u32) -> Self {
+        Self::with_runs_of(run_entries, TestDatabase::postgres().await).await
+    }
+
+    async fn with_runs_of(run_entries: u32, database: TestDatabase) -> Self {
+        database.set_run_entries(run_entries).await;
+        Self(database)
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -1,0 +1,380 @@
+//! Listings from the index: totals by counts, pages by rank. One text, compiled once for each
+//! database like the module `log`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use activity_logs_model::{Entry, Filter, Timestamp, Visibility};
+use sqlx::Row as _;
+
+use super::lists::{Lists, chunk_keys, chunk_of, list_set, rank_of, term_set};
+use super::log::read_entry;
+use super::runs::unreadable;
+use super::{Database, fetch_entries};
+use crate::Error;
+use crate::backend::{ListingQuery, Page, Scope};
+use crate::index::codec::Unreadable;
+use crate::index::facts::{Fact, Facts};
+use crate::index::ranks::Ranks;
+use crate::index::select::{Part, narrow};
+use crate::index::state::Removals;
+use crate::index::terms::{Logs, Term, terms};
+use crate::index::{Class, Facet, Key, RunHeader, list_name};
+
+/// How often a reading begins anew because an organization was removed under it.
+pub(super) const ATTEMPTS: usize = 20;
+
+/// How many lists of runs are held at once, each eight kilobytes at most.
+const MOST_LISTS_AT_ONCE: usize = 1_024;
+
+/// What a listing holds in a run.
+#[derive(Clone)]
+pub(super) struct InRun {
+    /// Which of the view's headers.
+    pub(super) run: usize,
+    /// The ranks that time and `as_of` leave.
+    window: Range<usize>,
+    /// Where `as_of` cuts the run: the ranks before it.
+    cut: Option<Arc<Ranks>>,
+    entries: usize,
+    /// Which ranks, where that is known.
+    pub(super) ranks: Option<Ranks>,
+}
+
+impl InRun {
+    fn is_whole(&self, header: &RunHeader) -> bool {
+        self.cut.is_none() && self.window == (0..header.entries)
+    }
+
+    fn set(&mut self, mut ranks: Ranks) {
+        if let Some(cut) = &self.cut {
+            ranks.keep(cut);
+        }
+        ranks.keep(&Ranks::all(self.window.clone()));
+        self.entries = ranks.len();
+        self.ranks = Some(ranks);
+    }
+}
+
+/// A listing, counted.
+pub(super) struct View {
+    pub(super) headers: Arc<Vec<RunHeader>>,
+    terms: Vec<Term>,
+    removals: Arc<Removals>,
+    pub(super) runs: Vec<InRun>,
+    /// The keys of its entries after the last run, ascending.
+    recent: Vec<Key>,
+    /// As of this many removals.
+    pub(super) version: i64,
+}
+
+impl View {
+    fn total(&self) -> usize {
+        self.runs.iter().map(|run| run.entries).sum::<usize>() + self.recent.len()
+    }
+}
+
+impl Database {
+    /// A page of a listing, with its total.
+    pub(super) async fn page(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.try_page(query).await {
+                Ok(Some(page)) => return Ok(page),
+                Ok(None) if attempts < ATTEMPTS => {}
+                Err(error) if error.is_unreadable() && attempts < ATTEMPTS => {}
+                Ok(None) => return Err(unreadable(Unreadable)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A page, unless a removal came between two of its statements.
+    async fn try_page(&self, query: &ListingQuery<'_>) -> Result<Option<Page>, Error> {
+        let ListingQuery { scope, visibility, filter, as_of, .. } = *query;
+        let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let mut view = self.view(scope, visibility, filter, as_of, false, |_, _| {}).await?;
+        let total = view.total();
+        let end = total.saturating_sub(offset);
+        let keys = self.keys_at(&mut view, end.saturating_sub(limit)..end).await?;
+        let Some(mut entries) = self.entries_at(&keys, view.version).await? else {
+            return Ok(None);
+        };
+        entries.reverse();
+        Ok(Some(Page { entries, total: total as u64 }))
+    }
+
+    /// What a listing holds in each run, and after the last: counted, with `sets` also which.
+    /// Calls for each of its entries after the last run.
+    pub(super) async fn view(
+        &self,
+        scope: Scope<'_>,
+        visibility: &Visibility,
+        filter: &Filter,
+        as_of: i64,
+        sets: bool,
+        mut each_recent: impl FnMut(&Facts, &Fact),
+    ) -> Result<View, Error> {
+        let mut recent = Vec::new();
+        let (headers, removals, version) = loop {
+            self.refresh().await?;
+            let state = self.index.read();
+            // Another run may have been completed since.
+            if !state.is_complete(self.index.run_entries) {
+                continue;
+            }
+            state.recent.each_matching(scope, visibility, filter, as_of, |fact| {
+                recent.push(fact.key);
+                each_recent(&state.recent, fact);
+            });
+            break (state.runs.clone(), state.removals.clone(), state.version);
+        };
+        let mut terms = terms(scope, visibility, filter, self.index.run_entries);
+        for term in &mut terms {
+            match &mut term.logs {
+                Logs::One(log) if removals.contains_key(log) => term.fields = vec![Vec::new()],
+                Logs::These(logs, _) => logs.retain(|log| !removals.contains_key(log)),
+                _ => {}
+            }
+        }
+        let mut view = View { headers, terms, removals, runs: Vec::new(), recent, version };
+        self.open_runs(&mut view, filter, as_of).await?;
+        let wanted: Vec<usize> = (0..view.runs.len()).collect();
+        self.evaluate(&mut view, &wanted, sets).await?;
+        view.runs.retain(|run| run.entries > 0);
+        Ok(view)
+    }
+
+    /// The runs that can hold entries of a view, cut down by time and `as_of`.
+    async fn open_runs(&self, view: &mut View, filter: &Filter, as_of: i64) -> Result<(), Error> {
+        let headers = view.headers.clone();
+        let time =
+            |instant: &Option<Timestamp>| instant.map(activity_logs_model::Timestamp::as_micros);
+        let (from, to) = (time(&filter.from), time(&filter.to));
+        let run_entries = self.index.run_entries;
+        let opened = headers.iter().enumerate().filter(|(_, header)| {
+            let (Some(first), Some(last)) = (header.firsts.first(), header.last) else {
+                return false;
+            };
+            header.number * run_entries < as_of
+                && from.is_none_or(|from| last.occurred_at >= from)
+                && to.is_none_or(|to| first.occurred_at < to)
+        });
+        let opened: Vec<usize> = opened.map(|(index, _)| index).collect();
+        // The chunks in which a bound lies, and all of the run that `as_of` cuts.
+        let mut needed = BTreeSet::new();
+        for index in &opened {
+            let header = &headers[*index];
+            needed.extend(
+                [from, to]
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|time| chunk_of(header, time))
+                    .map(|chunk| (header.number, chunk)),
+            );
+            if (header.number + 1) * run_entries > as_of {
+                needed.extend((0..header.firsts.len()).map(|chunk| (header.number, chunk)));
+            }
+        }
+        let keys = self.read_chunks(&needed).await?;
+        for index in opened {
+            let header = &headers[index];
+            let rank = |time: i64| rank_of(header, time, &keys);
+            let begin = from.map_or(Ok(0), rank)?;
+            let end = to.map_or(Ok(header.entries), rank)?;
+            let cut = if (header.number + 1) * run_entries > as_of {
+                let mut cut = Ranks::new();
+                for chunk in 0..header.firsts.len() {
+                    let keys = chunk_keys(header, chunk, &keys)?;
+                    for (rank, key) in header.ranks_of(chunk).zip(keys) {
+                        if key.position <= as_of {
+                            cut.insert(rank as u16);
+                        }
+                    }
+                }
+                Some(Arc::new(cut))
+            } else {
+                None
+            };
+            view.runs.push(InRun { run: index, window: begin..end, cut, entries: 0, ranks: None });
+        }
+        Ok(())
+    }
+
+    /// Counts what some of the view's runs hold; also finds out which, where time or `as_of` cut
+    /// a run or `sets` asks for it.
+    async fn evaluate(&self, view: &mut View, runs: &[usize], sets: bool) -> Result<(), Error> {
+        let lists = view.terms.iter().map(|term| term.lists().count() + 1).sum::<usize>();
+        // However many lists are asked for, what is held at once stays small.
+        for runs in runs.chunks((MOST_LISTS_AT_ONCE / lists.max(1)).max(1)) {
+            self.evaluate_some(view, runs, sets).await?;
+        }
+        Ok(())
+    }
+
+    async fn evaluate_some(
+        &self,
+        view: &mut View,
+        runs: &[usize],
+        sets: bool,
+    ) -> Result<(), Error> {
+        let number = |view: &View, run: usize| view.headers[view.runs[run].run].number;
+        let numbers: BTreeSet<i64> = runs.iter().map(|run| number(view, *run)).collect();
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(()) };
+        let range = *first..=*last;
+        let is_full = |view: &View, run: usize| {
+            let opened = &view.runs[run];
+            sets || !opened.is_whole(&view.headers[opened.run])
+        };
+        let full: BTreeSet<i64> =
+            runs.iter().filter(|run| is_full(view, **run)).map(|run| number(view, *run)).collect();
+
+        let is_counted = |term: &Term| {
+            term.is_counted_by_log()
+                || term.is_counted() && (term.is_of_log() || view.removals.is_empty())
+        };
+        let (counted, others): (Vec<&Term>, Vec<&Term>) =
+            view.terms.iter().partition(|term| is_counted(term));
+        let mut lists = Lists::default();
+        self.read_lists(&counted, &view.removals, &range, &full, &mut lists).await?;
+        self.read_lists(&others, &view.removals, &range, &numbers, &mut lists).await?;
+        let mut logs = HashMap::new();
+        for (index, term) in view.terms.iter().enumerate() {
+            if let Logs::These(these, classes) = &term.logs {
+                let contents = if is_counted(term) { &full } else { &numbers };
+                let of_runs = self.read_logs_of_runs(these, classes, &range, contents).await?;
+                logs.insert(index, of_runs);
+            }
+        }
+        for run in runs {
+            let (run, number) = (*run, number(view, *run));
+            let is_full = full.contains(&number);
+            let mut entries = 0;
+            let mut union = Ranks::new();
+            for (index, term) in view.terms.iter().enumerate() {
+                let of_logs = logs.get(&index).and_then(|runs| runs.get(&number));
+                if is_full || !is_counted(term) {
+                    let mut set =
+                        term_set(term, &lists, number, of_logs.and_then(|(_, set)| set.as_ref()))?;
+                    if !term.is_of_log() {
+                        for log in view.removals.keys() {
+                            for class in Class::BOTH {
+                                let all = list_name(class, Facet::All);
+                                set.remove(&list_set(&lists, log, &all, number)?);
+                            }
+                        }
+                    }
+                    entries += set.len();
+                    union.add(&set);
+                } else if let Some((count, _)) = of_logs {
+                    entries += count;
+                } else {
+                    let log = term.logs.name();
+                    for list in term.fields.iter().flatten() {
+                        lists.each(log, list, number, |set| entries += set.entries())?;
+                    }
+                    for list in &term.without {
+                        lists.each(log, list, number, |set| {
+                            entries = entries.saturating_sub(set.entries());
+                        })?;
+                    }
+                }
+            }
+            if is_full {
+                view.runs[run].set(union);
+            } else {
+                view.runs[run].entries = entries;
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys at these places of a view, counted from the oldest.
+    async fn keys_at(&self, view: &mut View, places: Range<usize>) -> Result<Vec<Key>, Error> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let headers = view.headers.clone();
+        let mut parts: Vec<Part> = Vec::new();
+        for run in &view.runs {
+            let header = &headers[run.run];
+            if let (Some(first), Some(last)) = (header.firsts.first(), header.last) {
+                parts.push(Part { first: *first, last, entries: run.entries });
+            }
+        }
+        // The recent ones are known one by one: in pieces they are narrowed down with the rest.
+        const PIECE: usize = 128;
+        let pieces: Vec<&[Key]> = view.recent.chunks(PIECE).collect();
+        let part_of =
+            |keys: &[Key]| Part { first: keys[0], last: keys[keys.len() - 1], entries: keys.len() };
+        parts.extend(pieces.iter().map(|keys| part_of(keys)));
+        let narrowed = narrow(&parts, &places);
+        let (in_runs, in_recent): (Vec<usize>, Vec<usize>) =
+            narrowed.parts.iter().partition(|part| **part < view.runs.len());
+        let recent: Vec<Key> =
+            in_recent.iter().flat_map(|part| pieces[part - view.runs.len()]).copied().collect();
+        let places = places.start - narrowed.before..places.end - narrowed.before;
+
+        let unknown: Vec<usize> =
+            in_runs.iter().copied().filter(|run| view.runs[*run].ranks.is_none()).collect();
+        self.evaluate(view, &unknown, true).await?;
+        let mut parts = Vec::new();
+        let mut chunks = Vec::new();
+        for run in in_runs {
+            let run = &view.runs[run];
+            let (header, Some(ranks)) = (&headers[run.run], &run.ranks) else { continue };
+            for (chunk, first) in header.firsts.iter().enumerate() {
+                let entries = ranks.count_in(&header.ranks_of(chunk));
+                if let (1.., Some(last)) = (entries, header.bound_of(chunk)) {
+                    parts.push(Part { first: *first, last, entries });
+                    chunks.push((run, chunk));
+                }
+            }
+        }
+        let pieces: Vec<&[Key]> = recent.chunks(PIECE).collect();
+        parts.extend(pieces.iter().map(|keys| part_of(keys)));
+        let narrowed = narrow(&parts, &places);
+        let wanted: Vec<(&InRun, usize)> =
+            narrowed.parts.iter().filter_map(|part| chunks.get(*part).copied()).collect();
+        let needed = wanted.iter().map(|(run, chunk)| (headers[run.run].number, *chunk)).collect();
+        let read = self.read_chunks(&needed).await?;
+        let mut keys: Vec<Key> = narrowed
+            .parts
+            .iter()
+            .filter(|part| **part >= chunks.len())
+            .flat_map(|part| pieces[part - chunks.len()])
+            .copied()
+            .collect();
+        for (run, chunk) in wanted {
+            let (header, Some(ranks)) = (&headers[run.run], &run.ranks) else { continue };
+            let of_chunk = header.ranks_of(chunk).zip(chunk_keys(header, chunk, &read)?);
+            keys.extend(of_chunk.filter(|(rank, _)| ranks.contains(*rank)).map(|(_, key)| *key));
+        }
+        keys.sort_unstable();
+        let places = places.start - narrowed.before..places.end - narrowed.before;
+        Ok(keys.get(places).ok_or_else(|| unreadable(Unreadable))?.to_vec())
+    }
+
+    /// The entries with these keys, in their order; nothing if a removal came between.
+    async fn entries_at(&self, keys: &[Key], version: i64) -> Result<Option<Vec<Entry>>, Error> {
+        if keys.is_empty() {
+            let head = self.read_head().await?;
+            return Ok((head.version == version).then(Vec::new));
+        }
+        let positions: Vec<i64> = keys.iter().map(|key| key.position).collect();
+        let mut found = HashMap::with_capacity(keys.len());
+        for row in fetch_entries(&self.readers, &positions).await? {
+            if row.try_get::<i64, _>(21)? != version {
+                return Ok(None);
+            }
+            let entry = read_entry(&row)?;
+            found.insert(entry.position, entry);
+        }
+        let entries: Option<Vec<Entry>> =
+            positions.iter().map(|position| found.remove(position)).collect();
+        Ok(entries)
+    }
+}

@@ -1,0 +1,296 @@
+//! The index in the database: sealing runs, and bringing a process up to date. One text,
+//! compiled once for each database like the module `log`.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use activity_logs_model::Entry;
+use sqlx::{Executor, Row as _};
+
+use super::log::{corrupt, lock_head};
+use super::{Connection, Database, Db, begin_write, delete_lists, insert_lists, remove_entries};
+use crate::Error;
+use crate::index::PACKED_PART;
+use crate::index::codec::{Unreadable, read_header};
+use crate::index::facts::{Facts, Texts};
+use crate::index::seal::{SealedRun, seal};
+use crate::index::state::{Head, Removals};
+use crate::index::{Key, RunHeader};
+
+/// How many entries of a deleted organization go in one step.
+const REMOVAL_STEP: i64 = 5_000;
+
+/// What listings need to know of the entries at some positions.
+pub(super) const FACTS_OF: &str = "SELECT occurred_at, sequence, position, organization_id, \
+    type, action, outcome, user_id, COALESCE(workspace_id, '') \
+    FROM entries WHERE position >= $1 AND position < $2 ORDER BY position";
+
+pub(super) fn unreadable(error: Unreadable) -> Error {
+    Error::Database(corrupt(error))
+}
+
+/// The positions of a run.
+fn positions(run: i64, run_entries: i64) -> Range<i64> {
+    run * run_entries + 1..(run + 1) * run_entries + 1
+}
+
+/// Adds the facts of the entries at these positions, in so far as their logs are kept.
+pub(super) async fn read_facts<'e>(
+    executor: impl Executor<'e, Database = Db>,
+    positions: Range<i64>,
+    removed: &HashSet<String>,
+    facts: &mut Facts,
+) -> Result<(), Error> {
+    let query = sqlx::query(FACTS_OF).bind(positions.start).bind(positions.end);
+    let rows = query.fetch_all(executor).await?;
+    let mut read = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let texts = Texts {
+            log: row.try_get(3)?,
+            kind: row.try_get(4)?,
+            action: row.try_get(5)?,
+            outcome: row.try_get(6)?,
+            user: row.try_get(7)?,
+            workspace: row.try_get(8)?,
+        };
+        let key = Key {
+            occurred_at: row.try_get(0)?,
+            sequence: row.try_get(1)?,
+            position: row.try_get(2)?,
+        };
+        if !removed.contains(texts.log) {
+            read.push((key, texts));
+        }
+    }
+    facts.add(read);
+    Ok(())
+}
+
+pub(super) async fn read_removals<'e>(
+    executor: impl Executor<'e, Database = Db>,
+) -> Result<Removals, Error> {
+    let rows = sqlx::query("SELECT organization_id, next_run FROM removals").fetch_all(executor);
+    let read = |row: &super::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+    Ok(rows.await?.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// The run as its entries make it.
+pub(super) async fn make_run(
+    connection: &mut Connection,
+    run: i64,
+    run_entries: i64,
+    removed: &HashSet<String>,
+) -> Result<SealedRun, Error> {
+    let mut facts = Facts::default();
+    read_facts(&mut *connection, positions(run, run_entries), removed, &mut facts).await?;
+    Ok(seal_facts(run, run_entries, &facts))
+}
+
+fn seal_facts(run: i64, run_entries: i64, facts: &Facts) -> SealedRun {
+    seal(run, facts, usize::try_from(run_entries / PACKED_PART).unwrap_or(0))
+}
+
+/// Writes a run.
+async fn write_run(connection: &mut Connection, run: &SealedRun) -> Result<(), Error> {
+    let number = run.header.number;
+    sqlx::query(
+        "INSERT INTO runs (run, entries, bounds, logs, log_of_rank) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(number)
+    .bind(i32::try_from(run.header.entries).unwrap_or(i32::MAX))
+    .bind(run.bounds())
+    .bind(run.logs.as_slice())
+    .bind(run.log_of_rank.as_slice())
+    .execute(&mut *connection)
+    .await?;
+    for (chunk, keys) in (0_i32..).zip(&run.chunks) {
+        sqlx::query("INSERT INTO run_keys (run, chunk, keys) VALUES ($1, $2, $3)")
+            .bind(number)
+            .bind(chunk)
+            .bind(keys.as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(insert_lists(connection, number, &run.lists).await?)
+}
+
+impl Database {
+    /// Seals the runs that these entries complete. In their transaction, so that counts and
+    /// entries can't part ways.
+    pub(super) async fn seal_runs(
+        &self,
+        connection: &mut Connection,
+        before: Head,
+        entries: &[Entry],
+    ) -> Result<(), Error> {
+        let run_entries = self.index.run_entries;
+        let position = entries.last().map_or(before.position, |entry| entry.position);
+        for run in before.position / run_entries..position / run_entries {
+            let sealed = match self.index.completed(before, run, entries) {
+                Some(facts) => seal_facts(run, run_entries, &facts),
+                None => {
+                    let removed = read_removals(&mut *connection).await?.into_keys().collect();
+                    make_run(connection, run, run_entries, &removed).await?
+                }
+            };
+            write_run(connection, &sealed).await?;
+        }
+        Ok(())
+    }
+
+    /// Seals what a log from before there were runs has complete.
+    pub(super) async fn seal_missing(&self) -> Result<(), Error> {
+        loop {
+            let mut transaction = begin_write(&self.writer).await?;
+            let Head { position, .. } = lock_head(&mut transaction).await?;
+            let sealed: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM runs")
+                .fetch_one(&mut *transaction)
+                .await?;
+            let run_entries = self.index.run_entries;
+            if position / run_entries <= sealed {
+                return Ok(());
+            }
+            // One at a time: a log of millions must not need one huge transaction.
+            tracing::info!(run = sealed, of = position / run_entries, "indexing the log");
+            let removed = read_removals(&mut *transaction).await?.into_keys().collect();
+            let run = make_run(&mut transaction, sealed, run_entries, &removed).await?;
+            write_run(&mut transaction, &run).await?;
+            transaction.commit().await?;
+        }
+    }
+
+    /// Brings what the process knows up to what is committed now.
+    pub(super) async fn refresh(&self) -> Result<(), Error> {
+        let run_entries = self.index.run_entries;
+        if self.index.is_current(self.read_head().await?) {
+            return Ok(());
+        }
+        let _guard = self.index.refreshing.lock().await;
+        let head = self.read_head().await?;
+        if self.index.is_current(head) {
+            return Ok(());
+        }
+        let Head { position, version } = head;
+        // A removal can have changed anything, in this process or another.
+        let (mut runs, through) = {
+            let state = self.index.read();
+            if state.version == version {
+                (state.runs.to_vec(), state.through)
+            } else {
+                (Vec::new(), 0)
+            }
+        };
+        let sealed = position / run_entries;
+        if (runs.len() as i64) < sealed {
+            runs.extend(self.read_headers(runs.len() as i64..sealed).await?);
+        }
+        let removals = read_removals(&self.readers).await?;
+        let removed = removals.keys().cloned().collect();
+        let mut fresh = Facts::default();
+        let from = through.max(sealed * run_entries) + 1;
+        read_facts(&self.readers, from..position + 1, &removed, &mut fresh).await?;
+
+        let mut state = self.index.write();
+        // Meanwhile this process may have committed more, and completed another run.
+        if state.through / run_entries > sealed {
+            return Ok(());
+        }
+        let first = if through < state.through { from } else { i64::MAX };
+        state.recent.retain(|_, fact| {
+            let at = fact.key.position;
+            at > sealed * run_entries && (at > position || at < first)
+        });
+        state.recent.add(fresh.iter().map(|fact| (fact.key, fresh.texts_of(fact))));
+        state.through = state.through.max(position);
+        state.runs = runs.into();
+        state.removals = removals.into();
+        state.version = version;
+        Ok(())
+    }
+
+    pub(super) async fn read_head(&self) -> Result<Head, Error> {
+        let head = sqlx::query_as("SELECT position, removals FROM service_head WHERE id = 1");
+        let (position, version) = head.fetch_one(&self.readers).await?;
+        Ok(Head { position, version })
+    }
+
+    async fn read_headers(&self, runs: Range<i64>) -> Result<Vec<RunHeader>, Error> {
+        let rows = sqlx::query(
+            "SELECT run, entries, bounds FROM runs WHERE run >= $1 AND run < $2 ORDER BY run",
+        )
+        .bind(runs.start)
+        .bind(runs.end)
+        .fetch_all(&self.readers)
+        .await?;
+        let mut headers = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let entries = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(0);
+            let bounds: &[u8] = row.try_get(2)?;
+            headers.push(read_header(row.try_get(0)?, entries, bounds).map_err(unreadable)?);
+        }
+        if headers.len() as i64 == runs.end - runs.start {
+            Ok(headers)
+        } else {
+            Err(unreadable(Unreadable))
+        }
+    }
+
+    /// Takes out a bit more of what is being removed; gives whether there is more.
+    pub(super) async fn remove_some(&self) -> Result<bool, Error> {
+        let mut transaction = begin_write(&self.writer).await?;
+        let Head { position, .. } = lock_head(&mut transaction).await?;
+        let removals = read_removals(&mut *transaction).await?;
+        let Some((organization, next_run)) = removals.iter().min() else { return Ok(false) };
+        let run_entries = self.index.run_entries;
+        if *next_run < position / run_entries {
+            self.reseal(&mut transaction, organization, *next_run, &removals).await?;
+            sqlx::query("UPDATE removals SET next_run = next_run + 1 WHERE organization_id = $1")
+                .bind(organization.as_str())
+                .execute(&mut *transaction)
+                .await?;
+        } else if remove_entries(&mut transaction, organization, REMOVAL_STEP).await? == 0 {
+            sqlx::query("DELETE FROM removals WHERE organization_id = $1")
+                .bind(organization.as_str())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        count_removal(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Makes a run anew, without an organization.
+    async fn reseal(
+        &self,
+        connection: &mut Connection,
+        organization: &str,
+        run: i64,
+        removals: &Removals,
+    ) -> Result<(), Error> {
+        let gone_before =
+            removals.iter().filter(|(log, next)| *log != organization && **next > run);
+        let mut removed: HashSet<String> = gone_before.map(|(log, _)| log.clone()).collect();
+        let old = make_run(connection, run, self.index.run_entries, &removed).await?;
+        removed.insert(organization.to_owned());
+        let new = make_run(connection, run, self.index.run_entries, &removed).await?;
+        if old == new {
+            return Ok(());
+        }
+        delete_lists(connection, run, &old.lists).await?;
+        for table in ["run_keys", "runs"] {
+            sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE run = $1")))
+                .bind(run)
+                .execute(&mut *connection)
+                .await?;
+        }
+        write_run(connection, &new).await
+    }
+}
+
+/// Tells all processes that what listings hold has changed by a removal.
+pub(super) async fn count_removal(connection: &mut Connection) -> Result<(), Error> {
+    sqlx::query("UPDATE service_head SET removals = removals + 1 WHERE id = 1")
+        .execute(connection)
+        .await?;
+    Ok(())
+}

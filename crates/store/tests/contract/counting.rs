@@ -1,0 +1,211 @@
+//! The index behind listings: what it must survive, and how the database goes about it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use activity_logs_model::{Context, Filter, NewEntry, Timestamp};
+use activity_logs_store::testing::hot_statements;
+use activity_logs_store::{Error, ListingQuery, Options, Removal, Scope, Store};
+use sqlx::Row as _;
+
+use crate::support::{
+    ALL, EVERYTHING, Raw, Subject, entry, everything, id, listing, newest_first, patient, person,
+    record,
+};
+
+contract!(
+    a_log_from_before_the_index_is_indexed,
+    a_check_tells_what_does_not_agree,
+    pages_of_one_instant_are_exact,
+    listings_hold_still_while_an_organization_goes,
+    a_reading_that_takes_too_long_is_told,
+    statements_use_their_indexes,
+);
+
+/// Entries of several logs, people and types; every tenth is late.
+fn mixed(count: usize) -> Vec<NewEntry> {
+    let one = |number: usize| {
+        let log = [Some("acme"), Some("acme"), Some("umbrella"), None][number % 4];
+        let late = if number.is_multiple_of(10) { 300 } else { 0 };
+        let mut new = entry(log, &format!("number {number}"));
+        new.occurred_at = Some(Timestamp::from_micros((number * 10) as i64 + 1_000 - late));
+        new.user = person(["ada", "ben", "cy"][number % 3]);
+        new.kind = id(["Users", "AdminUsers", "Workspace", "Plans"][number / 3 % 4]);
+        new
+    };
+    (0..count).map(one).collect()
+}
+
+async fn differences(store: &Store) -> Vec<String> {
+    store.check().await.expect("a check").differences
+}
+
+async fn a_log_from_before_the_index_is_indexed(subject: Subject) {
+    let store = subject.open().await;
+    let written = newest_first(record(&store, mixed(700)).await);
+    store.close().await;
+    let mut raw = subject.raw().await;
+    for table in ["runs", "run_keys", "run_lists"] {
+        assert!(raw.must(&format!("DELETE FROM {table}")).await > 0, "{table} had nothing");
+    }
+    let store = subject.open().await;
+    assert_eq!(differences(&store).await, [""; 0]);
+    assert_eq!(everything(&store).await, written);
+}
+
+async fn a_check_tells_what_does_not_agree(subject: Subject) {
+    let store = subject.open().await;
+    record(&store, mixed(600)).await;
+    let check = store.check().await.expect("a check");
+    assert_eq!((check.entries, check.differences.len()), (600, 0));
+    assert!(check.runs > 0, "something was compared");
+    let mut raw = subject.raw().await;
+    let damage = [
+        "UPDATE run_lists SET entries = entries + 1 WHERE organization_id = '*' AND list = 'o*' AND run = 1",
+        "UPDATE run_lists SET content = (SELECT content FROM run_lists WHERE organization_id = '*' AND list = 'otPlans' AND run = 1) \
+         WHERE organization_id = '*' AND list = 'otUsers' AND run = 1",
+        "DELETE FROM run_lists WHERE organization_id = '*' AND list = 'ouada' AND run = 0",
+        "INSERT INTO run_lists SELECT organization_id, 'otOther', run, entries, content FROM run_lists \
+         WHERE organization_id = '*' AND list = 'otUsers' AND run = 1",
+        "DELETE FROM run_keys WHERE run = 1 AND chunk = 3",
+        "UPDATE runs SET entries = entries - 1 WHERE run = 1",
+        "UPDATE runs SET logs = bounds WHERE run = 0",
+        "UPDATE run_keys SET run = 99 WHERE run = 1",
+        "UPDATE logs SET next_sequence = next_sequence + 1 WHERE organization_id = 'acme'",
+        "UPDATE service_head SET position = position + 600",
+        "DELETE FROM runs WHERE run = 0",
+    ];
+    for statement in damage {
+        let before = differences(&store).await;
+        assert!(raw.must(statement).await > 0, "{statement}: done to nothing");
+        let after = differences(&store).await;
+        let is_new = |difference: &&String| !before.contains(difference);
+        assert!(
+            after.iter().any(|difference| is_new(&difference)),
+            "{statement}: not told beyond {before:?}"
+        );
+    }
+}
+
+async fn pages_of_one_instant_are_exact(subject: Subject) {
+    let store = subject.open().await;
+    let mut new = mixed(900);
+    for entry in &mut new {
+        entry.occurred_at = Some(Timestamp::from_micros(7));
+    }
+    let written = newest_first(record(&store, new).await);
+    let acme = id("acme");
+    let of_acme: Vec<_> =
+        written.iter().filter(|e| e.organization.as_ref().is_some_and(|o| o.id == acme)).collect();
+    let head = store.head().await.expect("the head");
+    for offset in [0, 1, 24, 25, 255, 256, 257, 425, 449, 450, 451] {
+        let scope = Scope::Organization(&acme);
+        let query = ListingQuery { scope, offset, limit: 25, ..listing(&EVERYTHING, &ALL, head) };
+        let page = store.list(&query).await.expect("a page");
+        let offset = usize::try_from(offset).expect("a small number");
+        let expected = &of_acme[offset.min(450)..(offset + 25).min(450)];
+        assert_eq!(page.entries.iter().collect::<Vec<_>>(), expected, "from {offset}");
+        assert_eq!(page.total, 450);
+    }
+}
+
+async fn listings_hold_still_while_an_organization_goes(subject: Subject) {
+    let nodes = subject.two_nodes().await;
+    let written = newest_first(record(&nodes[0], mixed(1_200)).await);
+    let pinned = nodes[0].head().await.expect("the head");
+    let acme = id("acme");
+    let kept: Vec<_> = written
+        .into_iter()
+        .filter(|entry| entry.organization.as_ref().is_none_or(|o| o.id != acme))
+        .collect();
+    let removal = Removal { organization: acme, user: person("root"), context: Context::default() };
+    let receipt = nodes[0].remove_organization(removal).await.expect("a receipt");
+    assert_eq!(receipt.removed_entries, 600);
+    let mut raw = subject.raw().await;
+    let mut states = BTreeSet::new();
+    // On both nodes, one of which learns of the removal by the database alone.
+    loop {
+        let left = raw.texts("SELECT CAST(next_run AS TEXT) FROM removals").await;
+        for store in &nodes {
+            for filter in [ALL.clone(), Filter { users: vec![id("ada")], ..Filter::default() }] {
+                let page =
+                    store.list(&listing(&EVERYTHING, &filter, pinned)).await.expect("a page");
+                let expected: Vec<_> = kept.iter().filter(|e| filter.matches(e)).cloned().collect();
+                assert_eq!(page.total, expected.len() as u64, "at {left:?}");
+                assert_eq!(page.entries, expected, "at {left:?}");
+            }
+        }
+        if left.is_empty() {
+            break;
+        }
+        states.insert(left);
+    }
+    assert_eq!(differences(&nodes[1]).await, [""; 0]);
+    let rows = "SELECT CAST(COUNT(*) AS TEXT) FROM run_lists WHERE organization_id = 'acme' \
+                UNION ALL SELECT CAST(COUNT(*) AS TEXT) FROM entries WHERE organization_id = 'acme'";
+    assert_eq!(raw.texts(rows).await, ["0", "0"], "seen in {} states", states.len());
+}
+
+async fn a_reading_that_takes_too_long_is_told(subject: Subject) {
+    let store = subject.open_with(Options { reading_time: Duration::ZERO, ..patient() }).await;
+    record(&store, mixed(600)).await;
+    let bounds = [0, 5_000].map(Timestamp::from_micros);
+    // An answer that is there at once is in time even then.
+    let (mut listings, mut counts) = (0, 0);
+    for _ in 0..20 {
+        match store.list(&listing(&EVERYTHING, &ALL, 600)).await {
+            Ok(page) => assert_eq!(page.total, 600),
+            Err(Error::TooSlow) => listings += 1,
+            Err(error) => panic!("{error}"),
+        }
+        match store.count_in_spans(Scope::Everything, &EVERYTHING, 600, &bounds).await {
+            Ok(_) => {}
+            Err(Error::TooSlow) => counts += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(listings > 10 && counts > 10, "{listings} and {counts} of 20");
+}
+
+/// What the planner says of each hot statement, without what depends on the version.
+async fn statements_use_their_indexes(subject: Subject) {
+    let store = subject.open().await;
+    for part in mixed(5_000).chunks(500) {
+        record(&store, part.to_vec()).await;
+    }
+    let mut raw = subject.raw().await;
+    raw.must("ANALYZE").await;
+    let arguments = [
+        "ARRAY['*', 'acme'], ARRAY['o*', ''], 0, 3, ARRAY[1, 2]",
+        "ARRAY[1, 2], ARRAY[0, 3]",
+        "4990, 5001",
+        "'*', 0, 3",
+        "ARRAY[17, 4000, 2500]",
+    ];
+    let mut plans = Vec::new();
+    for (number, (statement, arguments)) in
+        hot_statements(subject.url()).into_iter().zip(arguments).enumerate()
+    {
+        let lines: Vec<String> = match &mut raw {
+            Raw::Sqlite(connection) => {
+                let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+                let rows = sqlx::query(explain).fetch_all(connection).await.expect("a plan");
+                rows.iter().map(|row| row.get::<String, _>(3)).collect()
+            }
+            Raw::Postgres(_) => {
+                raw.must(&format!("PREPARE hot_{number} AS {statement}")).await;
+                raw.texts(&format!("EXPLAIN (COSTS OFF) EXECUTE hot_{number} ({arguments})")).await
+            }
+        };
+        let scans = lines.iter().map(|line| line.trim().trim_start_matches("->").trim());
+        let scans = scans.filter(|line| {
+            ["Scan", "SEARCH", "SCAN", "Sort", "TEMP B-TREE"].iter().any(|word| line.contains(word))
+        });
+        plans.push(scans.map(str::to_owned).collect::<Vec<_>>().join("\n"));
+    }
+    let expected = match &raw {
+        Raw::Sqlite(_) => include_str!("plans/sqlite.txt"),
+        Raw::Postgres(_) => include_str!("plans/postgres.txt"),
+    };
+    assert_eq!(plans.join("\n\n"), expected.trim_end(), "the plans are others");
+}
