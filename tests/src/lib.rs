@@ -2,6 +2,8 @@
 //! own, asked over HTTP.
 
 pub mod browser;
+pub mod generated;
+pub mod served;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

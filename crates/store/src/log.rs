@@ -28,7 +28,7 @@ use crate::{Error, RecordError, search_key};
 
 /// The columns of an entry, in the order in which `read_entry` takes and
 /// `insert_entries` gives them.
-pub(super) const COLUMNS: &str = "organization_id, sequence, position, id, occurred_at, recorded_at, \
+pub(crate) const COLUMNS: &str = "organization_id, sequence, position, id, occurred_at, recorded_at, \
     type, action, outcome, user_id, user_name, user_email, organization_name, workspace_id, \
     workspace_name, identifier, old_value, new_value, ip_address, user_agent, request_id";
 
@@ -405,14 +405,6 @@ impl Backend for Database {
         self.writer.close().await;
         self.readers.close().await;
     }
-}
-
-/// Inserts entries and does nothing else that a log needs: what recording is measured against.
-#[cfg(feature = "testing")]
-pub(crate) async fn insert_bare(database: &Database, entries: &[Entry]) -> Result<(), Error> {
-    let mut transaction = begin_write(&database.writer).await?;
-    insert_entries(&mut transaction, entries).await?;
-    Ok(transaction.commit().await?)
 }
 
 fn is_conflict(result: &Result<Vec<Recorded>, RecordError>) -> bool {

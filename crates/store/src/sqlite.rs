@@ -276,3 +276,11 @@ async fn fetch_entries(pool: &SqlitePool, positions: &[i64]) -> Result<Vec<Row>,
 fn json(values: &(impl serde::Serialize + ?Sized)) -> String {
     serde_json::to_string(values).unwrap_or_default()
 }
+
+/// Inserts entries and does nothing else that a log needs: what recording is measured against.
+#[cfg(feature = "testing")]
+pub(crate) async fn insert_bare(database: &Database, entries: &[Entry]) -> Result<(), Error> {
+    let mut transaction = begin_write(&database.writer).await?;
+    insert_entries(&mut transaction, entries).await?;
+    Ok(transaction.commit().await?)
+}

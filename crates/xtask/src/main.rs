@@ -1,6 +1,7 @@
 //! The project's own commands. `cargo xtask demo` and `cargo xtask test` are all the set-up
 //! that a machine with a Rust toolchain needs.
 
+mod bench;
 mod browser;
 mod contract;
 mod postgres;
@@ -9,7 +10,7 @@ mod suite;
 mod tidy;
 mod web;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -46,11 +47,16 @@ enum Command {
         /// NDJSON file (plain or gzip) of the entries to record.
         #[arg(long)]
         file: Option<PathBuf>,
+        /// How many entries the logs have whose listings are measured.
+        #[arg(long, value_delimiter = ',')]
+        entries: Vec<usize>,
     },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Case {
+    /// Listings: any page against the first, large logs against small ones and against OFFSET.
+    Listing,
     /// Recording: import, HTTP batches and single entries.
     Record,
     /// The web app: what a first visit transfers, how soon and how smoothly it shows rows.
@@ -64,7 +70,7 @@ fn main() -> ExitCode {
         Command::Test => suite::run_everything(),
         Command::Openapi { check } => openapi(check),
         Command::Tidy => tidy::check().map(|rules| println!("tidy: {rules} rules hold")),
-        Command::Bench { case, file } => bench(case, file.as_deref()),
+        Command::Bench { case, file, entries } => bench::run(case, file.as_deref(), &entries),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,30 +99,4 @@ fn openapi(check: bool) -> Result<()> {
         bail!("openapi/openapi.json is not current; run `cargo xtask openapi` and commit it");
     }
     Ok(())
-}
-
-fn bench(case: Option<Case>, file: Option<&Path>) -> Result<()> {
-    if matches!(case, Some(Case::Record) | None) {
-        bench_record(file)?;
-    }
-    if matches!(case, Some(Case::Web) | None) {
-        bench_web()?;
-    }
-    Ok(())
-}
-
-fn bench_web() -> Result<()> {
-    web::build()?;
-    browser::add_browser()?;
-    let package = ["--package", "activity-logs-tests", "--bin", "bench-web"];
-    run::run(cargo(["run", "--release"]).args(package))
-}
-
-fn bench_record(file: Option<&Path>) -> Result<()> {
-    let server = postgres::Server::start(postgres::Durability::Full)?;
-    let packages = ["--package", "activity-logs", "--package", "activity-logs-tests"];
-    run::run(cargo(["build", "--release", "--bins"]).args(packages))?;
-    let mut bench = std::process::Command::new(target("release/bench-record"));
-    bench.arg(target("release/activity-logs")).args(file.map(std::path::absolute).transpose()?);
-    run::run(bench.env(postgres::VARIABLE, server.url()))
 }

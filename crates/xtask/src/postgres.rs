@@ -26,7 +26,9 @@ pub(crate) enum Durability {
 
 /// A running server; stops and leaves nothing behind when it is dropped.
 pub(crate) struct Server {
-    folder: TempDir,
+    folder: PathBuf,
+    /// Removes the folder, if it is not to be kept.
+    _temporary: Option<TempDir>,
     programs: PathBuf,
     port: u16,
     child: Option<Child>,
@@ -35,6 +37,22 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a free port of this machine.
     pub(crate) fn start(durability: Durability) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("activity-logs-postgres-").tempdir()?;
+        Self::start_in(folder.path().to_owned(), Some(folder), durability)
+    }
+
+    /// Starts a server whose data stay in a folder, for the next start. The folder must be one
+    /// that the user `postgres` gets to, if this runs as root.
+    pub(crate) fn start_kept(folder: &Path, durability: Durability) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        Self::start_in(folder.to_owned(), None, durability)
+    }
+
+    fn start_in(
+        folder: PathBuf,
+        temporary: Option<TempDir>,
+        durability: Durability,
+    ) -> Result<Self> {
         let programs = match find_programs() {
             Some(folder) => folder,
             None => {
@@ -42,23 +60,22 @@ impl Server {
                 find_programs().context("initdb and pg_ctl are still missing")?
             }
         };
-        let folder = tempfile::Builder::new().prefix("activity-logs-postgres-").tempdir()?;
         if is_root() {
-            run(Command::new("chown").arg("postgres").arg(folder.path()))?;
+            run(Command::new("chown").arg("postgres").arg(&folder))?;
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut server = Self { folder, programs, port, child: None };
-        output(
-            &mut server
-                .program("initdb", &["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]),
-        )?;
+        let mut server = Self { folder, _temporary: temporary, programs, port, child: None };
+        if !server.folder.join("data").exists() {
+            let options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"];
+            output(&mut server.program("initdb", &options))?;
+        }
         let fsync = if durability == Durability::Full { "on" } else { "off" };
         let options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c max_connections=300 \
              -c fsync={fsync} -c full_page_writes={fsync}",
-            server.folder.path().display()
+            server.folder.display()
         );
-        let log = std::fs::File::create(server.folder.path().join("log"))?;
+        let log = std::fs::File::create(server.folder.join("log"))?;
         // A child, so that an interrupted run takes its server along.
         let mut postgres = server.program("postgres", &[]);
         postgres.args(options.split(' ')).stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
@@ -76,7 +93,7 @@ impl Server {
             let ended =
                 self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
             if ended || Instant::now() > deadline {
-                let log = std::fs::read_to_string(self.folder.path().join("log"));
+                let log = std::fs::read_to_string(self.folder.join("log"));
                 bail!("PostgreSQL did not start: {}", log.unwrap_or_default());
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -107,19 +124,14 @@ impl Server {
         } else {
             Command::new(program)
         };
-        command
-            .current_dir(self.folder.path())
-            .arg("-D")
-            .arg(self.folder.path().join("data"))
-            .args(arguments);
+        command.current_dir(&self.folder).arg("-D").arg(self.folder.join("data")).args(arguments);
         command
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Err(error) = output(&mut self.program("pg_ctl", &["-m", "immediate", "-w", "stop"]))
-        {
+        if let Err(error) = output(&mut self.program("pg_ctl", &["-m", "fast", "-w", "stop"])) {
             eprintln!("stopping PostgreSQL: {error:#}");
         }
         if let Some(mut child) = self.child.take() {

@@ -1,0 +1,215 @@
+//! The listings that are measured.
+
+use std::fmt;
+use std::time::Instant;
+
+use activity_logs_tests::generated::{HUGE, MANY, organization};
+use activity_logs_tests::served::Served;
+use activity_logs_tests::{admin, token};
+use anyhow::{Result, ensure};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use reqwest::Client;
+use serde_json::{Value, json};
+
+/// How often each page is asked for.
+const ROUNDS: usize = 60;
+
+/// The listing whose first page the member of many organizations is measured against.
+pub(crate) const REFERENCE: &str = "organization";
+
+/// The time that pages of one kind took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Times {
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+}
+
+impl Times {
+    pub(crate) fn of(mut times: Vec<f64>) -> Self {
+        times.sort_by(f64::total_cmp);
+        let at = |part: f64| {
+            times.get((times.len() as f64 * part) as usize).copied().unwrap_or_default()
+        };
+        Self { p50: at(0.5), p95: at(0.95) }
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>6.2}/{:>6.2}", self.p50, self.p95)
+    }
+}
+
+/// What was measured of a listing.
+pub(crate) struct Figures {
+    pub(crate) name: &'static str,
+    pub(crate) total: u64,
+    pub(crate) goal: f64,
+    against_reference: bool,
+    pub(crate) first: Times,
+    pub(crate) middle: Times,
+    pub(crate) last: Times,
+    pub(crate) random: Times,
+}
+
+impl Figures {
+    /// The slowest kind of page against the first page: medians, and 95th percentiles.
+    pub(crate) fn against_first(&self, reference: f64) -> (f64, f64) {
+        let pages = [self.first, self.middle, self.last, self.random];
+        let p50 = pages.iter().map(|times| times.p50).fold(0.0, f64::max);
+        let p95 = pages.iter().map(|times| times.p95).fold(0.0, f64::max);
+        let first = if self.against_reference { reference } else { self.first.p95 };
+        (p50 / self.first.p50, p95 / first)
+    }
+
+    pub(crate) fn to_json(&self, reference: f64, of_smallest: Option<f64>) -> Value {
+        let times = |times: Times| json!({"p50": times.p50, "p95": times.p95});
+        let (p50, p95) = self.against_first(reference);
+        json!({
+            "case": self.name, "total": self.total, "first": times(self.first),
+            "middle": times(self.middle), "last": times(self.last), "random": times(self.random),
+            "p50_of_first": p50, "p95_of_first": p95, "goal": self.goal, "met": p95 <= self.goal,
+            "first_of_smallest_log": of_smallest,
+        })
+    }
+}
+
+/// A listing to measure: name, path, token, goal.
+pub(crate) struct Case {
+    name: &'static str,
+    path: String,
+    token: String,
+    goal: f64,
+    against_reference: bool,
+    /// Pinned to a position this part of the log ago.
+    ago: Option<usize>,
+}
+
+fn member(organizations: &[String], workspaces: Option<&[&str]>) -> String {
+    let one = |id: &String| match workspaces {
+        None => json!({"id": id}),
+        Some(workspaces) => json!({"id": id, "workspaces": workspaces}),
+    };
+    let organizations: Vec<Value> = organizations.iter().map(one).collect();
+    token(json!({"sub": "reader-1", "role": "user", "organizations": organizations}))
+}
+
+pub(crate) fn cases(entries: usize) -> Vec<Case> {
+    let of_organization = format!("/organizations/{HUGE}/activity-logs?");
+    let global = "/activity-logs?".to_owned();
+    let case = |name, filter: &str, goal| Case {
+        name,
+        path: format!("{of_organization}{filter}"),
+        token: admin(),
+        goal,
+        against_reference: false,
+        ago: None,
+    };
+    let many: Vec<String> = (1..=MANY).map(organization).collect();
+    let huge = [HUGE.to_owned()];
+    let of_member = |name, token, goal, against_reference| Case {
+        name,
+        path: global.clone(),
+        token,
+        goal,
+        against_reference,
+        ago: None,
+    };
+    let granted = token(json!({"sub": "reader-1", "role": "user",
+        "organizations": [{"id": "org-0001"}], "workspaces": [{"organization_id": HUGE, "id": "ws-3"}]}));
+    vec![
+        case(REFERENCE, "", 2.0),
+        case("organization, type", "type=Users", 2.0),
+        case("organization, action", "action=Fetch", 2.0),
+        case("organization, outcome", "outcome=denied", 2.0),
+        case("organization, user", "user_id=user-0-2", 2.0),
+        case("organization, rare user", "user_id=user-0-4800", 2.0),
+        case("organization, workspace", "workspace_id=ws-2", 2.0),
+        case("organization, type, action", "type=Workspace&action=Deploy", 2.0),
+        case(
+            "organization, type, time",
+            "type=Users&from=2025-03-05T09:30:00Z&to=2025-09-01T00:00:00Z",
+            2.0,
+        ),
+        case("user, type, outcome", "user_id=user-0-2&type=Workspace&outcome=denied", 2.0),
+        Case { ago: Some(1_000_000.min(entries / 2)), ..case("organization, pinned", "", 3.0) },
+        Case { token: member(&huge, None), ..case("organization, member", "", 2.0) },
+        Case {
+            token: member(&huge, Some(&["ws-1", "ws-2"])),
+            ..case("organization, restricted", "", 2.0)
+        },
+        Case { path: global.clone(), ..case("everything", "", 3.0) },
+        Case { path: format!("{global}type=Users"), ..case("everything, type", "", 3.0) },
+        Case { path: format!("{global}user_id=support-1"), ..case("everything, user", "", 3.0) },
+        of_member("member of 1", member(&huge, None), 5.0, true),
+        of_member("member of 10", member(&many[..10], None), 5.0, true),
+        of_member("member of 1,000", member(&many, None), 5.0, true),
+        of_member("member with a grant", granted, 5.0, true),
+    ]
+}
+
+/// Asks for one page; gives how long it took and what came.
+pub(crate) async fn ask(
+    client: &Client,
+    served: &Served,
+    case: &Case,
+    page: u64,
+    as_of: Option<i64>,
+) -> Result<(f64, Value)> {
+    let pinned = as_of.map_or(String::new(), |as_of| format!("&as_of={as_of}"));
+    let url = format!("http://{}/api/v1{}&page={page}{pinned}", served.address(), case.path);
+    let begun = Instant::now();
+    let response = client.get(url).bearer_auth(&case.token).send().await?;
+    let status = response.status();
+    let body = response.bytes().await?;
+    let took = begun.elapsed().as_secs_f64() * 1_000.0;
+    ensure!(status == 200, "{}: {status} {}", case.name, String::from_utf8_lossy(&body));
+    Ok((took, serde_json::from_slice(&body)?))
+}
+
+/// The position that a case is pinned to, if it is.
+pub(crate) fn pinned(case: &Case, entries: usize) -> Option<i64> {
+    case.ago.map(|ago| (entries - ago) as i64)
+}
+
+pub(crate) fn name(case: &Case) -> &'static str {
+    case.name
+}
+
+/// Measures all listings, the kinds of page in turn, so that noise meets all alike.
+pub(crate) async fn measure(served: &Served, entries: usize) -> Result<Vec<Figures>> {
+    let client = Client::new();
+    let mut random = SmallRng::seed_from_u64(7);
+    let mut figures = Vec::new();
+    for case in cases(entries) {
+        let as_of = pinned(&case, entries);
+        let (_, listing) = ask(&client, served, &case, 1, as_of).await?;
+        let total = listing["total"].as_u64().unwrap_or_default();
+        let pages = listing["total_pages"].as_u64().unwrap_or_default().max(1);
+        let mut times = [const { Vec::new() }; 4];
+        for _ in 0..ROUNDS {
+            let near = (pages / 2 + random.random_range(0..40)).clamp(1, pages);
+            let wanted = [1, near, pages, random.random_range(1..=pages)];
+            for (page, times) in wanted.into_iter().zip(&mut times) {
+                let (took, listing) = ask(&client, served, &case, page, as_of).await?;
+                times.push(took);
+                let now = listing["total"].as_u64().unwrap_or_default();
+                // Each reading leaves an entry, which the next one may see.
+                ensure!(
+                    now >= total && now <= total + 4 * ROUNDS as u64 + 1,
+                    "{}: {now} of {total}",
+                    case.name
+                );
+                ensure!(
+                    page == pages
+                        || listing["items"].as_array().is_some_and(|items| items.len() == 25)
+                );
+            }
+        }
+        let [first, middle, last, random] = times.map(Times::of);
+        let Case { name, goal, against_reference, .. } = case;
+        figures.push(Figures { name, total, goal, against_reference, first, middle, last, random });
+    }
+    Ok(figures)
+}

@@ -1,0 +1,190 @@
+//! What is measured beside single pages: cold caches, many readers at once, and recording while
+//! an organization goes.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use activity_logs_tests::generated::HUGE;
+use activity_logs_tests::served::Served;
+use activity_logs_tests::{Kind, admin, entry, recorder};
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::cases::{REFERENCE, Times, ask, cases, name, pinned};
+use crate::data::Log;
+
+const READERS: usize = 32;
+const READING: Duration = Duration::from_secs(6);
+const COLD_ROUNDS: usize = 3;
+const LONGEST_REMOVAL: Duration = Duration::from_secs(60);
+
+/// First and middle pages after a new start, with the system's cache of files dropped
+/// (PostgreSQL keeps its own).
+pub(crate) async fn cold(program: &Path, log: &Log) -> Result<Value> {
+    let mut rows = Vec::new();
+    for case in cases(log.entries)
+        .iter()
+        .filter(|case| [REFERENCE, "everything", "member of 1,000"].contains(&name(case)))
+    {
+        let mut times = [const { Vec::new() }; 2];
+        for _ in 0..COLD_ROUNDS {
+            let _ = Command::new("sync").status();
+            if std::fs::write("/proc/sys/vm/drop_caches", "3").is_err() {
+                println!("  cold: the system's cache can't be dropped here");
+                return Ok(Value::Null);
+            }
+            let served = Served::start(program, &log.url)?;
+            let client = Client::new();
+            let as_of = pinned(case, log.entries);
+            let (first, listing) = ask(&client, &served, case, 1, as_of).await?;
+            let middle = listing["total_pages"].as_u64().unwrap_or_default() / 2;
+            times[0].push(first);
+            times[1].push(ask(&client, &served, case, middle.max(1), as_of).await?.0);
+        }
+        let [first, middle] = times.map(Times::of);
+        println!(
+            "  cold, {:<22} first {:>7.1} ms, then a middle page {:>7.1} ms",
+            name(case),
+            first.p50,
+            middle.p50
+        );
+        rows.push(json!({"case": name(case), "first": first.p50, "middle": middle.p50}));
+    }
+    Ok(json!(rows))
+}
+
+/// How often a second 32 readers at once get page 1.
+pub(crate) async fn reading(served: &Served) -> Result<f64> {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let until = Instant::now() + READING;
+    let mut readers = Vec::new();
+    for _ in 0..READERS {
+        let (asked, token) = (asked.clone(), admin());
+        let url = format!("http://{}/api/v1/organizations/{HUGE}/activity-logs", served.address());
+        readers.push(tokio::spawn(async move {
+            let client = Client::new();
+            while Instant::now() < until {
+                let response = client.get(&url).bearer_auth(&token).send().await?;
+                ensure!(response.status() == 200, "{}", response.status());
+                response.bytes().await?;
+                asked.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        }));
+    }
+    for reader in readers {
+        reader.await??;
+    }
+    Ok(asked.load(Ordering::Relaxed) as f64 / READING.as_secs_f64())
+}
+
+/// The same by pgbench with the same statements, on a copy; nobody may be connected to the log.
+pub(crate) async fn against_pgbench(http: f64, log: &Log) -> Result<Value> {
+    if log.kind == Kind::Sqlite {
+        println!("  page 1, 32 connections: {http:.0} a second");
+        return Ok(json!({"http": http}));
+    }
+    let copy = log.copy().await?;
+    let pgbench = pgbench(&copy);
+    copy.discard().await?;
+    let pgbench = pgbench?;
+    println!(
+        "  page 1, 32 connections: {http:.0} a second; pgbench with the same statements {pgbench:.0}; {:.2} (goal 0.6)",
+        http / pgbench
+    );
+    Ok(json!({"http": http, "pgbench": pgbench, "ratio": http / pgbench}))
+}
+
+/// What a reading of page 1 asks of the database, and the entry that it leaves. The statements are
+/// those of the store (`LISTS_OF`, `entries_at`, and a commit of one entry).
+const STATEMENTS: &str = r#"
+SELECT organization_id, organization_name, deleted_at FROM logs WHERE organization_id = 'org-0000';
+SELECT position, removals FROM service_head WHERE id = 1 \gset
+SELECT position, removals FROM service_head WHERE id = 1;
+SELECT found.organization_id, found.list, found.run, found.entries, CASE WHEN found.list = '' OR found.run = ANY('{}'::bigint[]) THEN found.content END FROM UNNEST('{org-0000,org-0000,org-0000}'::text[], '{"",a*,o*}'::text[]) AS wanted (log, name) CROSS JOIN LATERAL (SELECT * FROM run_lists WHERE organization_id = wanted.log COLLATE "C" AND list = wanted.name COLLATE "C" AND run BETWEEN 0 AND 1000000 OFFSET 0) AS found;
+SELECT *, (SELECT removals FROM service_head WHERE id = 1) FROM entries WHERE position = ANY(ARRAY(SELECT generate_series(:position - 24, :position)));
+BEGIN;
+SELECT position AS p, removals FROM service_head WHERE id = 1 FOR UPDATE \gset
+SELECT organization_id, organization_name, next_sequence AS s, deleted_at FROM logs WHERE organization_id IN ('org-0000') \gset
+INSERT INTO entries (organization_id, sequence, position, id, occurred_at, recorded_at, type, action, outcome, user_id, user_name, organization_name, identifier) VALUES ('org-0000', :s, :p + 1, gen_random_uuid(), 1767225600000000, 1767225600000000, 'ActivityLogs', 'FetchAll', 'success', 'root', 'root', 'Organization 0', 'page 1 of 200000');
+INSERT INTO logs (organization_id, organization_name, search_key, next_sequence) VALUES ('org-0000', 'Organization 0', 'organization 0', :s + 1) ON CONFLICT (organization_id) DO UPDATE SET organization_name = excluded.organization_name, search_key = excluded.search_key, next_sequence = excluded.next_sequence;
+UPDATE service_head SET position = :p + 1 WHERE id = 1;
+COMMIT;
+"#;
+
+fn pgbench(log: &Log) -> Result<f64> {
+    let script = std::env::temp_dir().join(format!("{}.sql", log.place));
+    std::fs::write(&script, STATEMENTS)?;
+    let seconds = READING.as_secs().to_string();
+    let output = Command::new("pgbench")
+        .args([
+            "--no-vacuum",
+            "--client",
+            "32",
+            "--jobs",
+            "2",
+            "--time",
+            &seconds,
+            "--protocol",
+            "prepared",
+            "--file",
+        ])
+        .arg(&script)
+        .arg(&log.url)
+        .output()
+        .context("pgbench is needed: install postgresql-contrib")?;
+    std::fs::remove_file(&script)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.strip_prefix("tps = "));
+    let rate = line.and_then(|line| line.split(' ').next()).and_then(|rate| rate.parse().ok());
+    rate.with_context(|| format!("pgbench: {text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// The longest that recording one entry elsewhere takes while the huge organization goes.
+pub(crate) async fn removal(program: &Path, log: &Log) -> Result<Value> {
+    if log.entries < 1_000_000 {
+        return Ok(Value::Null);
+    }
+    let copy = log.copy().await?;
+    let served = Served::start(program, &copy.url)?;
+    let client = Client::new();
+    let base = format!("http://{}/api/v1", served.address());
+    let begun = Instant::now();
+    let deletion =
+        client.delete(format!("{base}/organizations/{HUGE}?confirm={HUGE}")).bearer_auth(admin());
+    let deletion = tokio::spawn(deletion.send());
+    let mut longest: f64 = 0.0;
+    let mut sent = 0;
+    let mut gone = None;
+    while begun.elapsed() < LONGEST_REMOVAL {
+        let body = json!({"entries": [entry("org-0001", "beside")]});
+        let asked = Instant::now();
+        let response = client
+            .post(format!("{base}/activity-logs"))
+            .bearer_auth(recorder())
+            .json(&body)
+            .send()
+            .await?;
+        ensure!(response.status() == 201, "{}", response.status());
+        longest = longest.max(asked.elapsed().as_secs_f64());
+        sent += 1;
+        if gone.is_none() && deletion.is_finished() {
+            gone = Some(begun.elapsed().as_secs_f64());
+        }
+    }
+    let receipt: Value = deletion.await??.json().await?;
+    let removed = receipt["removed_entries"].as_u64().context("a receipt")?;
+    drop(served);
+    copy.discard().await?;
+    println!(
+        "  while {removed} entries of an organization go: answered after {:.2} s; {sent} entries recorded beside, the longest wait {longest:.2} s (goal 1)",
+        gone.unwrap_or_default()
+    );
+    Ok(
+        json!({"entries": removed, "answered_after": gone, "recorded_beside": sent, "longest_wait": longest}),
+    )
+}

@@ -1,0 +1,106 @@
+//! Measures listings: any page of any filter against the first page, large logs against small
+//! ones, and both against `LIMIT … OFFSET …` with `COUNT(*)` on the same rows in the same run.
+//!
+//! `bench-listing PROGRAM FOLDER [SIZE …]`; `cargo xtask bench listing` builds and starts all it
+//! needs. The logs stay in FOLDER and on the PostgreSQL server, for the next run.
+
+mod cases;
+mod data;
+mod load;
+
+use std::path::PathBuf;
+
+use activity_logs_tests::Kind;
+use activity_logs_tests::served::Served;
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::cases::{Figures, measure};
+use crate::data::{Log, Naive};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let program = PathBuf::from(arguments.next().context("the first argument is the program")?);
+    let folder = PathBuf::from(arguments.next().context("the second argument is a folder")?);
+    let mut sizes: Vec<usize> =
+        arguments.map(|size| size.parse().context("a size")).collect::<Result<_>>()?;
+    if sizes.is_empty() {
+        sizes = vec![10_000, 1_000_000, 10_000_000];
+    }
+    std::fs::create_dir_all(&folder)?;
+    let mut results = Vec::new();
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let mut smallest: Option<Vec<Figures>> = None;
+        for size in &sizes {
+            let log = Log::open(kind, &folder, *size).await?;
+            let naive = Naive::open(&log).await?;
+            let (result, figures) = one(&program, &log, &naive, smallest.as_deref()).await?;
+            results.push(result);
+            smallest.get_or_insert(figures);
+        }
+    }
+    let report = json!({
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "unit": "milliseconds over HTTP, the entry that each reading leaves included",
+        "results": results,
+    });
+    let path = folder.join("listing.json");
+    std::fs::write(&path, serde_json::to_string_pretty(&report)?)?;
+    println!("written as JSON to {}", path.display());
+    Ok(())
+}
+
+/// Measures one log.
+async fn one(
+    program: &std::path::Path,
+    log: &Log,
+    naive: &Naive,
+    smallest: Option<&[Figures]>,
+) -> Result<(Value, Vec<Figures>)> {
+    println!("\n{:?}, {} entries", log.kind, log.entries);
+    let space = log.space().await?;
+    for (part, bytes) in &space {
+        println!("  {part:<34} {bytes:>7.1} bytes an entry");
+    }
+    let served = Served::start(program, &log.url)?;
+    let figures = measure(&served, log.entries).await?;
+    println!(
+        "  {:<28} {:>9}  {:>13} {:>13} {:>13} {:>13}   of page 1: p50  p95 (goal)  of the smallest log",
+        "p50/p95, ms", "entries", "first", "middle", "last", "random"
+    );
+    let reference =
+        figures.iter().find(|f| f.name == cases::REFERENCE).map_or(1.0, |f| f.first.p95);
+    let mut rows = Vec::new();
+    for case in &figures {
+        let (p50, p95) = case.against_first(reference);
+        let small = smallest.and_then(|all| all.iter().find(|small| small.name == case.name));
+        let of_small = small.map(|small| case.first.p50 / small.first.p50);
+        println!(
+            "  {:<28} {:>9}  {} {} {} {}   {p50:>14.2} {p95:>5.2} ({:.1}) {}",
+            case.name,
+            case.total,
+            case.first,
+            case.middle,
+            case.last,
+            case.random,
+            case.goal,
+            of_small.map_or(String::new(), |ratio| format!("{ratio:>12.2}")),
+        );
+        rows.push(case.to_json(reference, of_small));
+    }
+    let cold = load::cold(program, log).await?;
+    let naive_rows = naive.measure(log, &figures).await?;
+    let http = load::reading(&served).await?;
+    let memory = served.peak_megabytes();
+    println!("  peak memory of the service: {:.0} MB (goal 200)", memory.unwrap_or_default());
+    drop(served);
+    let reading = load::against_pgbench(http, log).await?;
+    let removal = load::removal(program, log).await?;
+    let result = json!({
+        "database": format!("{:?}", log.kind), "entries": log.entries, "bytes_an_entry": space,
+        "cases": rows, "cold": cold, "naive": naive_rows, "reading": reading,
+        "peak_megabytes": memory, "removal": removal,
+    });
+    Ok((result, figures))
+}
