@@ -133,7 +133,11 @@ pub(crate) fn cases(entries: usize) -> Vec<Case> {
             2.0,
         ),
         case("user, type, outcome", "user_id=user-0-2&type=Workspace&outcome=denied", 2.0),
-        Case { ago: Some(1_000_000.min(entries / 2)), ..case("organization, pinned", "", 3.0) },
+        Case {
+            ago: Some(1_000_000.min(entries / 2)),
+            against_reference: true,
+            ..case("organization, pinned", "", 3.0)
+        },
         Case { token: member(&huge, None), ..case("organization, member", "", 2.0) },
         Case {
             token: member(&huge, Some(&["ws-1", "ws-2"])),

@@ -136,7 +136,7 @@ impl Log {
 
     /// A copy to do harm to.
     pub(crate) async fn copy(&self) -> Result<Self> {
-        let place = format!("{}_copy", self.place);
+        let place = format!("{}_", self.place);
         let url = match self.kind {
             Kind::Sqlite => {
                 for end in ["", "-wal", "-shm"] {

@@ -30,7 +30,7 @@ async fn main() -> Result<()> {
     }
     std::fs::create_dir_all(&folder)?;
     let mut results = Vec::new();
-    for kind in [Kind::Sqlite, Kind::Postgres] {
+    for kind in [Kind::Postgres, Kind::Sqlite] {
         let mut smallest: Option<Vec<Figures>> = None;
         for size in &sizes {
             let log = Log::open(kind, &folder, *size).await?;
@@ -63,7 +63,9 @@ async fn one(
     for (part, bytes) in &space {
         println!("  {part:<34} {bytes:>7.1} bytes an entry");
     }
-    let served = Served::start(program, &log.url)?;
+    // Each reading leaves an entry, so what is read is a copy.
+    let work = log.copy().await?;
+    let served = Served::start(program, &work.url)?;
     let figures = measure(&served, log.entries).await?;
     println!(
         "  {:<28} {:>9}  {:>13} {:>13} {:>13} {:>13}   of page 1: p50  p95 (goal)  of the smallest log",
@@ -89,13 +91,17 @@ async fn one(
         );
         rows.push(case.to_json(reference, of_small));
     }
-    let cold = load::cold(program, log).await?;
-    let naive_rows = naive.measure(log, &figures).await?;
-    let http = load::reading(&served).await?;
     let memory = served.peak_megabytes();
+    drop(served);
+    let cold = load::cold(program, &work).await?;
+    let naive_rows = naive.measure(log, &figures).await?;
+    let served = Served::start(program, &work.url)?;
+    let http = load::reading(&served).await?;
+    let memory = memory.zip(served.peak_megabytes()).map(|(pages, many)| pages.max(many));
     println!("  peak memory of the service: {:.0} MB (goal 200)", memory.unwrap_or_default());
     drop(served);
-    let reading = load::against_pgbench(http, log).await?;
+    let reading = load::against_pgbench(http, &work).await?;
+    work.discard().await?;
     let removal = load::removal(program, log).await?;
     let result = json!({
         "database": format!("{:?}", log.kind), "entries": log.entries, "bytes_an_entry": space,
