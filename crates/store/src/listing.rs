@@ -22,9 +22,6 @@ use crate::index::state::Removals;
 use crate::index::terms::{Logs, Term, terms};
 use crate::index::{Class, Facet, Key, RunHeader, list_name};
 
-/// How often a reading begins anew because an organization was removed under it.
-pub(super) const ATTEMPTS: usize = 20;
-
 /// How many lists of runs are held at once, each eight kilobytes at most.
 const MOST_LISTS_AT_ONCE: usize = 1_024;
 
@@ -78,17 +75,28 @@ impl View {
 impl Database {
     /// A page of a listing, with its total.
     pub(super) async fn page(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
-        let mut attempts = 0;
+        let mut failed_at = None;
         loop {
-            attempts += 1;
             match self.try_page(query).await {
                 Ok(Some(page)) => return Ok(page),
-                Ok(None) if attempts < ATTEMPTS => {}
-                Err(error) if error.is_unreadable() && attempts < ATTEMPTS => {}
-                Ok(None) => return Err(unreadable(Unreadable)),
-                Err(error) => return Err(error),
+                Ok(None) => {}
+                Err(error) => self.is_passing(error, &mut failed_at).await?,
             }
         }
+    }
+
+    /// Whether a reading failed because a removal changed the index under it: gives back the error
+    /// if not, or if it failed twice with nothing changed between.
+    pub(super) async fn is_passing(
+        &self,
+        error: Error,
+        failed_at: &mut Option<i64>,
+    ) -> Result<(), Error> {
+        if !error.is_unreadable() {
+            return Err(error);
+        }
+        let version = self.read_head().await?.version;
+        if failed_at.replace(version) == Some(version) { Err(error) } else { Ok(()) }
     }
 
     /// A page, unless a removal came between two of its statements.
@@ -375,6 +383,9 @@ impl Database {
         }
         let entries: Option<Vec<Entry>> =
             positions.iter().map(|position| found.remove(position)).collect();
+        if entries.is_none() && self.read_head().await?.version == version {
+            return Err(unreadable(Unreadable));
+        }
         Ok(entries)
     }
 }

@@ -1,7 +1,7 @@
 //! The index in the database: sealing runs, and bringing a process up to date. One text,
 //! compiled once for each database like the module `log`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use activity_logs_model::Entry;
@@ -11,14 +11,14 @@ use super::log::{corrupt, lock_head};
 use super::{Connection, Database, Db, begin_write, delete_lists, insert_lists, remove_entries};
 use crate::Error;
 use crate::index::PACKED_PART;
-use crate::index::codec::{Unreadable, read_header};
+use crate::index::codec::{Unreadable, read_header, read_keys};
 use crate::index::facts::{Facts, Texts};
-use crate::index::seal::{SealedRun, seal};
+use crate::index::seal::{ListRow, SealedRun, seal};
 use crate::index::state::{Head, Removals};
 use crate::index::{Key, RunHeader};
 
 /// How many entries of a deleted organization go in one step.
-const REMOVAL_STEP: i64 = 5_000;
+const REMOVAL_STEP: i64 = 2_000;
 
 /// What listings need to know of the entries at some positions.
 pub(super) const FACTS_OF: &str = "SELECT occurred_at, sequence, position, organization_id, \
@@ -74,7 +74,7 @@ pub(super) async fn read_removals<'e>(
     Ok(rows.await?.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
 }
 
-/// The run as its entries make it.
+/// The run as its entries make it; of those that are no more, it keeps the keys.
 pub(super) async fn make_run(
     connection: &mut Connection,
     run: i64,
@@ -83,11 +83,30 @@ pub(super) async fn make_run(
 ) -> Result<SealedRun, Error> {
     let mut facts = Facts::default();
     read_facts(&mut *connection, positions(run, run_entries), removed, &mut facts).await?;
-    Ok(seal_facts(run, run_entries, &facts))
+    let gone = keys_without(&read_keys_of(connection, run).await?, &facts);
+    Ok(seal_facts(run, run_entries, &facts, &gone))
 }
 
-fn seal_facts(run: i64, run_entries: i64, facts: &Facts) -> SealedRun {
-    seal(run, facts, usize::try_from(run_entries / PACKED_PART).unwrap_or(0))
+fn seal_facts(run: i64, run_entries: i64, facts: &Facts, gone: &[Key]) -> SealedRun {
+    seal(run, facts, gone, usize::try_from(run_entries / PACKED_PART).unwrap_or(0))
+}
+
+fn keys_without(keys: &[Key], facts: &Facts) -> Vec<Key> {
+    let there: HashSet<Key> = facts.iter().map(|fact| fact.key).collect();
+    keys.iter().filter(|key| !there.contains(key)).copied().collect()
+}
+
+/// The keys of a sealed run.
+async fn read_keys_of(connection: &mut Connection, run: i64) -> Result<Vec<Key>, Error> {
+    let rows = sqlx::query("SELECT keys FROM run_keys WHERE run = $1 ORDER BY chunk")
+        .bind(run)
+        .fetch_all(connection)
+        .await?;
+    let mut keys = Vec::new();
+    for row in &rows {
+        keys.extend(read_keys(row.try_get(0)?).map_err(unreadable)?);
+    }
+    Ok(keys)
 }
 
 /// Writes a run.
@@ -127,7 +146,7 @@ impl Database {
         let position = entries.last().map_or(before.position, |entry| entry.position);
         for run in before.position / run_entries..position / run_entries {
             let sealed = match self.index.completed(before, run, entries) {
-                Some(facts) => seal_facts(run, run_entries, &facts),
+                Some(facts) => seal_facts(run, run_entries, &facts, &[]),
                 None => {
                     let removed = read_removals(&mut *connection).await?.into_keys().collect();
                     make_run(connection, run, run_entries, &removed).await?
@@ -248,18 +267,20 @@ impl Database {
                 .bind(organization.as_str())
                 .execute(&mut *transaction)
                 .await?;
+            count_removal(&mut transaction).await?;
         } else if remove_entries(&mut transaction, organization, REMOVAL_STEP).await? == 0 {
             sqlx::query("DELETE FROM removals WHERE organization_id = $1")
                 .bind(organization.as_str())
                 .execute(&mut *transaction)
                 .await?;
+            count_removal(&mut transaction).await?;
         }
-        count_removal(&mut transaction).await?;
         transaction.commit().await?;
         Ok(true)
     }
 
-    /// Makes a run anew, without an organization.
+    /// Takes an organization out of a run. Ranks stay, so only the lists change that its entries
+    /// are in.
     async fn reseal(
         &self,
         connection: &mut Connection,
@@ -267,23 +288,37 @@ impl Database {
         run: i64,
         removals: &Removals,
     ) -> Result<(), Error> {
+        let run_entries = self.index.run_entries;
         let gone_before =
             removals.iter().filter(|(log, next)| *log != organization && **next > run);
-        let mut removed: HashSet<String> = gone_before.map(|(log, _)| log.clone()).collect();
-        let old = make_run(connection, run, self.index.run_entries, &removed).await?;
-        removed.insert(organization.to_owned());
-        let new = make_run(connection, run, self.index.run_entries, &removed).await?;
-        if old == new {
-            return Ok(());
-        }
-        delete_lists(connection, run, &old.lists).await?;
-        for table in ["run_keys", "runs"] {
-            sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE run = $1")))
-                .bind(run)
-                .execute(&mut *connection)
-                .await?;
-        }
-        write_run(connection, &new).await
+        let removed: HashSet<String> = gone_before.map(|(log, _)| log.clone()).collect();
+        let mut facts = Facts::default();
+        read_facts(&mut *connection, positions(run, run_entries), &removed, &mut facts).await?;
+        let keys = read_keys_of(connection, run).await?;
+        // A run that was sealed after its end has nothing of an organization.
+        let sealed: HashSet<Key> = keys.iter().copied().collect();
+        facts.retain(|_, fact| sealed.contains(&fact.key));
+        let old = seal_facts(run, run_entries, &facts, &keys_without(&keys, &facts));
+        facts.retain(|facts, fact| facts.text(fact.log) != organization);
+        let new = seal_facts(run, run_entries, &facts, &keys_without(&keys, &facts));
+
+        let kept: HashMap<(&str, &str), &ListRow> =
+            new.lists.iter().map(|list| ((&*list.log, &*list.list), list)).collect();
+        let is_changed = |list: &&ListRow| kept.get(&(&*list.log, &*list.list)) != Some(list);
+        let before: Vec<ListRow> = old.lists.iter().filter(is_changed).cloned().collect();
+        let changed: HashSet<(&str, &str)> =
+            before.iter().map(|list| (&*list.log, &*list.list)).collect();
+        let after = new.lists.iter().filter(|list| changed.contains(&(&*list.log, &*list.list)));
+        let after: Vec<ListRow> = after.cloned().collect();
+        delete_lists(connection, run, &before).await?;
+        insert_lists(connection, run, &after).await?;
+        sqlx::query("UPDATE runs SET logs = $1, log_of_rank = $2 WHERE run = $3")
+            .bind(new.logs.as_slice())
+            .bind(new.log_of_rank.as_slice())
+            .bind(run)
+            .execute(connection)
+            .await?;
+        Ok(())
     }
 }
 

@@ -7,14 +7,12 @@ use activity_logs_model::{Filter, Timestamp, Visibility};
 use sqlx::Row as _;
 
 use super::Database;
-use super::listing::{ATTEMPTS, InRun, View};
+use super::listing::{InRun, View};
 use super::lists::{chunk_of, rank_of};
 use super::log::{corrupt, read_outcome};
-use super::runs::unreadable;
 use crate::Error;
 use crate::backend::{Scope, SpanCount};
 use crate::index::EVERYTHING;
-use crate::index::codec::Unreadable;
 use crate::index::ranks::Ranks;
 
 /// How many runs are looked into at once.
@@ -52,17 +50,14 @@ impl Database {
     ) -> Result<Vec<SpanCount>, Error> {
         let [first, .., last] = bounds else { return Ok(Vec::new()) };
         let filter = Filter { from: Some(*first), to: Some(*last), ..Filter::default() };
-        let mut attempts = 0;
+        let mut failed_at = None;
         loop {
-            attempts += 1;
             match self.try_spans(scope, visibility, &filter, as_of, bounds).await {
                 Ok(Some(counts)) => {
                     return Ok(counts.into_iter().map(read_count).collect::<Result<_, _>>()?);
                 }
-                Ok(None) if attempts < ATTEMPTS => {}
-                Err(error) if error.is_unreadable() && attempts < ATTEMPTS => {}
-                Ok(None) => return Err(unreadable(Unreadable)),
-                Err(error) => return Err(error),
+                Ok(None) => {}
+                Err(error) => self.is_passing(error, &mut failed_at).await?,
             }
         }
     }

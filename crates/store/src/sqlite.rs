@@ -214,14 +214,16 @@ async fn delete_lists(
     run: i64,
     lists: &[ListRow],
 ) -> Result<(), sqlx::Error> {
-    for list in lists {
-        sqlx::query("DELETE FROM run_lists WHERE organization_id = $1 AND list = $2 AND run = $3")
-            .bind(list.log.clone())
-            .bind(list.list.clone())
-            .bind(run)
-            .execute(&mut *connection)
-            .await?;
-    }
+    let names: Vec<(&str, &str)> =
+        lists.iter().map(|row| (row.log.as_str(), row.list.as_str())).collect();
+    sqlx::query(
+        "DELETE FROM run_lists WHERE run = $2 AND (organization_id, list) IN \
+         (SELECT value ->> 0, value ->> 1 FROM json_each($1))",
+    )
+    .bind(json(&names))
+    .bind(run)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -36,6 +36,9 @@ impl SealedRun {
     }
 }
 
+/// The log of a rank whose entry is gone; there are never as many logs.
+const NO_LOG: u16 = u16::MAX;
+
 /// The lists in the making; ranks are added in ascending order.
 type Lists = HashMap<(Class, FacetCode), Vec<u16>>;
 
@@ -82,10 +85,16 @@ impl FacetCode {
 }
 
 /// Makes the run of these entries, at most 65,536; logs with at most `most_packed` of them keep
-/// their lists in one row. The same entries make the same bytes.
-pub(crate) fn seal(number: i64, facts: &Facts, most_packed: usize) -> SealedRun {
-    let entries = facts.iter().len();
-    let keys: Vec<Key> = facts.iter().map(|fact| fact.key).collect();
+/// their lists in one row. Entries that were removed keep their ranks, so that those of others
+/// stay, and are in no list: of them only the keys are left, `gone`. The same entries make the same
+/// bytes.
+pub(crate) fn seal(number: i64, facts: &Facts, gone: &[Key], most_packed: usize) -> SealedRun {
+    let mut ranked: Vec<(Key, Option<&Fact>)> =
+        facts.iter().map(|fact| (fact.key, Some(fact))).collect();
+    ranked.extend(gone.iter().map(|key| (*key, None)));
+    ranked.sort_by_key(|(key, _)| *key);
+    let entries = ranked.len();
+    let keys: Vec<Key> = ranked.iter().map(|(key, _)| *key).collect();
     let chunk = entries.div_ceil(CHUNKS).max(1);
     let header = RunHeader {
         number,
@@ -95,7 +104,8 @@ pub(crate) fn seal(number: i64, facts: &Facts, most_packed: usize) -> SealedRun 
     };
     let mut everything = Lists::new();
     let mut by_log: BTreeMap<&str, Vec<(u16, &Fact)>> = BTreeMap::new();
-    for (rank, fact) in facts.iter().enumerate() {
+    for (rank, (_, fact)) in ranked.iter().enumerate() {
+        let Some(fact) = fact else { continue };
         let rank = rank as u16;
         for facet in FacetCode::all_of(fact) {
             everything.entry((fact.class, facet)).or_default().push(rank);
@@ -105,7 +115,7 @@ pub(crate) fn seal(number: i64, facts: &Facts, most_packed: usize) -> SealedRun 
 
     let mut lists = Vec::new();
     let mut logs = Vec::with_capacity(by_log.len());
-    let mut log_of_rank = vec![0_u16; entries];
+    let mut log_of_rank = vec![NO_LOG; entries];
     for (number, (log, members)) in by_log.iter().enumerate() {
         let mut of_log = Lists::new();
         let mut counts = [0, 0];
