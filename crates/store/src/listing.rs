@@ -8,7 +8,7 @@ use std::sync::Arc;
 use activity_logs_model::{Entry, Filter, Timestamp, Visibility};
 use sqlx::Row as _;
 
-use super::lists::{Lists, chunk_keys, chunk_of, list_set, rank_of, term_set};
+use super::lists::{Lists, chunk_keys, chunk_of, rank_of, removed_set, term_count, term_set};
 use super::log::read_entry;
 use super::runs::unreadable;
 use super::{Database, fetch_entries};
@@ -16,11 +16,12 @@ use crate::Error;
 use crate::backend::{ListingQuery, Page, Scope};
 use crate::index::codec::Unreadable;
 use crate::index::facts::{Fact, Facts};
+use crate::index::known::{Counts, Listing, SetOf};
 use crate::index::ranks::Ranks;
 use crate::index::select::{Part, narrow};
 use crate::index::state::Removals;
 use crate::index::terms::{Logs, Term, terms};
-use crate::index::{Class, Facet, Key, RunHeader, list_name};
+use crate::index::{Key, RunHeader};
 
 /// How many lists of runs are held at once, each eight kilobytes at most.
 const MOST_LISTS_AT_ONCE: usize = 1_024;
@@ -44,7 +45,9 @@ impl InRun {
         self.cut.is_none() && self.window == (0..header.entries)
     }
 
-    fn set(&mut self, mut ranks: Ranks) {
+    /// Takes what it holds of all that the listing has in the run.
+    fn set(&mut self, whole: &Ranks) {
+        let mut ranks = whole.clone();
         if let Some(cut) = &self.cut {
             ranks.keep(cut);
         }
@@ -57,16 +60,24 @@ impl InRun {
 /// A listing, counted.
 pub(super) struct View {
     pub(super) headers: Arc<Vec<RunHeader>>,
-    terms: Vec<Term>,
+    listing: Arc<Listing>,
     removals: Arc<Removals>,
     pub(super) runs: Vec<InRun>,
     /// The keys of its entries after the last run, ascending.
     recent: Vec<Key>,
-    /// As of this many removals.
-    pub(super) version: i64,
 }
 
 impl View {
+    /// As of how many removals.
+    pub(super) fn version(&self) -> i64 {
+        self.listing.version
+    }
+
+    /// The number of one of its runs in the log.
+    fn number(&self, run: usize) -> i64 {
+        self.headers[self.runs[run].run].number
+    }
+
     fn total(&self) -> usize {
         self.runs.iter().map(|run| run.entries).sum::<usize>() + self.recent.len()
     }
@@ -108,7 +119,7 @@ impl Database {
         let total = view.total();
         let end = total.saturating_sub(offset);
         let keys = self.keys_at(&mut view, end.saturating_sub(limit)..end).await?;
-        let Some(mut entries) = self.entries_at(&keys, view.version).await? else {
+        let Some(mut entries) = self.entries_at(&keys, view.version()).await? else {
             return Ok(None);
         };
         entries.reverse();
@@ -148,7 +159,8 @@ impl Database {
                 _ => {}
             }
         }
-        let mut view = View { headers, terms, removals, runs: Vec::new(), recent, version };
+        let listing = Arc::new(Listing { version, terms });
+        let mut view = View { headers, listing, removals, runs: Vec::new(), recent };
         self.open_runs(&mut view, filter, as_of).await?;
         let wanted: Vec<usize> = (0..view.runs.len()).collect();
         self.evaluate(&mut view, &wanted, sets).await?;
@@ -173,6 +185,7 @@ impl Database {
         });
         let opened: Vec<usize> = opened.map(|(index, _)| index).collect();
         // The chunks in which a bound lies, and all of the run that `as_of` cuts.
+        let mut cut = self.index.known.set(SetOf::Position(as_of));
         let mut needed = BTreeSet::new();
         for index in &opened {
             let header = &headers[*index];
@@ -183,7 +196,7 @@ impl Database {
                     .filter_map(|time| chunk_of(header, time))
                     .map(|chunk| (header.number, chunk)),
             );
-            if (header.number + 1) * run_entries > as_of {
+            if (header.number + 1) * run_entries > as_of && cut.is_none() {
                 needed.extend((0..header.firsts.len()).map(|chunk| (header.number, chunk)));
             }
         }
@@ -193,20 +206,22 @@ impl Database {
             let rank = |time: i64| rank_of(header, time, &keys);
             let begin = from.map_or(Ok(0), rank)?;
             let end = to.map_or(Ok(header.entries), rank)?;
-            let cut = if (header.number + 1) * run_entries > as_of {
-                let mut cut = Ranks::new();
+            let is_cut = (header.number + 1) * run_entries > as_of;
+            if is_cut && cut.is_none() {
+                let mut before = Ranks::new();
                 for chunk in 0..header.firsts.len() {
                     let keys = chunk_keys(header, chunk, &keys)?;
                     for (rank, key) in header.ranks_of(chunk).zip(keys) {
                         if key.position <= as_of {
-                            cut.insert(rank as u16);
+                            before.insert(rank as u16);
                         }
                     }
                 }
-                Some(Arc::new(cut))
-            } else {
-                None
-            };
+                let before = Arc::new(before);
+                self.index.known.keep_set(SetOf::Position(as_of), before.clone());
+                cut = Some(before);
+            }
+            let cut = cut.clone().filter(|_| is_cut);
             view.runs.push(InRun { run: index, window: begin..end, cut, entries: 0, ranks: None });
         }
         Ok(())
@@ -215,11 +230,35 @@ impl Database {
     /// Counts what some of the view's runs hold; also finds out which, where time or `as_of` cut
     /// a run or `sets` asks for it.
     async fn evaluate(&self, view: &mut View, runs: &[usize], sets: bool) -> Result<(), Error> {
-        let lists = view.terms.iter().map(|term| term.lists().count() + 1).sum::<usize>();
-        // However many lists are asked for, what is held at once stays small.
-        for runs in runs.chunks((MOST_LISTS_AT_ONCE / lists.max(1)).max(1)) {
-            self.evaluate_some(view, runs, sets).await?;
+        let known = &self.index.known;
+        let mut counts = known.counts(&view.listing);
+        let mut unknown = Vec::new();
+        for run in runs {
+            let number = view.number(*run);
+            let opened = &mut view.runs[*run];
+            let count = counts.get(number);
+            if count == Some(0) {
+                opened.entries = 0;
+            } else if sets || !opened.is_whole(&view.headers[opened.run]) {
+                match known.set(SetOf::Listing(counts.listing, number)) {
+                    Some(set) => opened.set(&set),
+                    None => unknown.push(*run),
+                }
+            } else if let Some(count) = count {
+                opened.entries = count;
+            } else {
+                unknown.push(*run);
+            }
         }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let lists = view.listing.terms.iter().map(|term| term.lists().count() + 1).sum::<usize>();
+        // However many lists are asked for, what is held at once stays small.
+        for runs in unknown.chunks((MOST_LISTS_AT_ONCE / lists.max(1)).max(1)) {
+            self.evaluate_some(view, runs, sets, &mut counts).await?;
+        }
+        known.keep_counts(&view.listing, counts);
         Ok(())
     }
 
@@ -228,29 +267,31 @@ impl Database {
         view: &mut View,
         runs: &[usize],
         sets: bool,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
-        let number = |view: &View, run: usize| view.headers[view.runs[run].run].number;
-        let numbers: BTreeSet<i64> = runs.iter().map(|run| number(view, *run)).collect();
+        let numbers: BTreeSet<i64> = runs.iter().map(|run| view.number(*run)).collect();
         let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(()) };
         let range = *first..=*last;
-        let is_full = |view: &View, run: usize| {
-            let opened = &view.runs[run];
+        let is_full = |run: &&usize| {
+            let opened = &view.runs[**run];
             sets || !opened.is_whole(&view.headers[opened.run])
         };
         let full: BTreeSet<i64> =
-            runs.iter().filter(|run| is_full(view, **run)).map(|run| number(view, *run)).collect();
+            runs.iter().filter(is_full).map(|run| view.number(*run)).collect();
 
+        let removals = view.removals.clone();
+        let listing = view.listing.clone();
         let is_counted = |term: &Term| {
             term.is_counted_by_log()
-                || term.is_counted() && (term.is_of_log() || view.removals.is_empty())
+                || term.is_counted() && (term.is_of_log() || removals.is_empty())
         };
         let (counted, others): (Vec<&Term>, Vec<&Term>) =
-            view.terms.iter().partition(|term| is_counted(term));
+            listing.terms.iter().partition(|term| is_counted(term));
         let mut lists = Lists::default();
-        self.read_lists(&counted, &view.removals, &range, &full, &mut lists).await?;
-        self.read_lists(&others, &view.removals, &range, &numbers, &mut lists).await?;
+        self.read_lists(&counted, &removals, &range, &full, &mut lists).await?;
+        self.read_lists(&others, &removals, &range, &numbers, &mut lists).await?;
         let mut logs = HashMap::new();
-        for (index, term) in view.terms.iter().enumerate() {
+        for (index, term) in listing.terms.iter().enumerate() {
             if let Logs::These(these, classes) = &term.logs {
                 let contents = if is_counted(term) { &full } else { &numbers };
                 let of_runs = self.read_logs_of_runs(these, classes, &range, contents).await?;
@@ -258,43 +299,34 @@ impl Database {
             }
         }
         for run in runs {
-            let (run, number) = (*run, number(view, *run));
+            let number = view.number(*run);
             let is_full = full.contains(&number);
             let mut entries = 0;
             let mut union = Ranks::new();
-            for (index, term) in view.terms.iter().enumerate() {
+            for (index, term) in listing.terms.iter().enumerate() {
                 let of_logs = logs.get(&index).and_then(|runs| runs.get(&number));
                 if is_full || !is_counted(term) {
-                    let mut set =
-                        term_set(term, &lists, number, of_logs.and_then(|(_, set)| set.as_ref()))?;
+                    let of_logs = of_logs.and_then(|(_, set)| set.as_ref());
+                    let mut set = term_set(term, &lists, number, of_logs)?;
                     if !term.is_of_log() {
-                        for log in view.removals.keys() {
-                            for class in Class::BOTH {
-                                let all = list_name(class, Facet::All);
-                                set.remove(&list_set(&lists, log, &all, number)?);
-                            }
-                        }
+                        set.remove(&removed_set(&removals, &lists, number)?);
                     }
                     entries += set.len();
                     union.add(&set);
                 } else if let Some((count, _)) = of_logs {
                     entries += count;
                 } else {
-                    let log = term.logs.name();
-                    for list in term.fields.iter().flatten() {
-                        lists.each(log, list, number, |set| entries += set.entries())?;
-                    }
-                    for list in &term.without {
-                        lists.each(log, list, number, |set| {
-                            entries = entries.saturating_sub(set.entries());
-                        })?;
-                    }
+                    entries += term_count(term, &lists, number)?;
                 }
             }
+            counts.set(number, entries);
+            let opened = &mut view.runs[*run];
             if is_full {
-                view.runs[run].set(union);
+                opened.set(&union);
+                let of = SetOf::Listing(counts.listing, number);
+                self.index.known.keep_set(of, Arc::new(union));
             } else {
-                view.runs[run].entries = entries;
+                opened.entries = entries;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use sqlx::Row as _;
 
@@ -10,6 +11,7 @@ use super::runs::unreadable;
 use super::{Database, fetch_keys, fetch_lists};
 use crate::Error;
 use crate::index::codec::{Unreadable, read_keys, read_log_of_rank, read_logs, read_named};
+use crate::index::known::ChunkAt;
 use crate::index::ranks::Ranks;
 use crate::index::state::Removals;
 use crate::index::terms::{Logs, Term};
@@ -18,6 +20,9 @@ use crate::index::{Class, Facet, Key, PACKED, RunHeader, is_grouped, list_name};
 /// The lists of some runs: by log and list, then by run.
 #[derive(Default)]
 pub(super) struct Lists(HashMap<(String, String), BTreeMap<i64, List>>);
+
+/// Chunks of keys that were read.
+pub(super) type Chunks = HashMap<ChunkAt, Arc<[Key]>>;
 
 /// How many entries a list has in a run, and which, if that was asked for.
 type List = (usize, Option<Vec<u8>>);
@@ -177,21 +182,27 @@ impl Database {
         Ok(found)
     }
 
-    /// Chunks of keys, by run and number.
-    pub(super) async fn read_chunks(
-        &self,
-        chunks: &BTreeSet<(i64, usize)>,
-    ) -> Result<HashMap<(i64, usize), Vec<Key>>, Error> {
+    /// Chunks of keys.
+    pub(super) async fn read_chunks(&self, chunks: &BTreeSet<ChunkAt>) -> Result<Chunks, Error> {
         let mut read = HashMap::with_capacity(chunks.len());
-        if chunks.is_empty() {
+        let mut unknown = Vec::new();
+        for at in chunks {
+            match self.index.known.chunk(*at) {
+                Some(keys) => {
+                    read.insert(*at, keys);
+                }
+                None => unknown.push((at.0, at.1 as i64)),
+            }
+        }
+        if unknown.is_empty() {
             return Ok(read);
         }
-        let chunks: Vec<(i64, i64)> =
-            chunks.iter().map(|(run, chunk)| (*run, *chunk as i64)).collect();
-        for row in fetch_keys(&self.readers, &chunks).await? {
+        for row in fetch_keys(&self.readers, &unknown).await? {
             let chunk = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(0);
-            let keys: &[u8] = row.try_get(2)?;
-            read.insert((row.try_get(0)?, chunk), read_keys(keys).map_err(unreadable)?);
+            let at = (row.try_get(0)?, chunk);
+            let keys: Arc<[Key]> = read_keys(row.try_get(2)?).map_err(unreadable)?.into();
+            self.index.known.keep_chunk(at, keys.clone());
+            read.insert(at, keys);
         }
         Ok(read)
     }
@@ -206,17 +217,13 @@ pub(super) fn chunk_of(header: &RunHeader, time: i64) -> Option<usize> {
 pub(super) fn chunk_keys<'a>(
     header: &RunHeader,
     chunk: usize,
-    read: &'a HashMap<(i64, usize), Vec<Key>>,
+    read: &'a Chunks,
 ) -> Result<&'a [Key], Error> {
-    read.get(&(header.number, chunk)).map(Vec::as_slice).ok_or_else(|| unreadable(Unreadable))
+    read.get(&(header.number, chunk)).map(|keys| &**keys).ok_or_else(|| unreadable(Unreadable))
 }
 
 /// How many entries of a run lie before a time.
-pub(super) fn rank_of(
-    header: &RunHeader,
-    time: i64,
-    read: &HashMap<(i64, usize), Vec<Key>>,
-) -> Result<usize, Error> {
+pub(super) fn rank_of(header: &RunHeader, time: i64, read: &Chunks) -> Result<usize, Error> {
     let Some(chunk) = chunk_of(header, time) else { return Ok(0) };
     let keys = chunk_keys(header, chunk, read)?;
     let before = keys.partition_point(|key| key.occurred_at < time);
@@ -224,7 +231,7 @@ pub(super) fn rank_of(
 }
 
 /// The ranks of one list.
-pub(super) fn list_set(lists: &Lists, log: &str, list: &str, run: i64) -> Result<Ranks, Error> {
+fn list_set(lists: &Lists, log: &str, list: &str, run: i64) -> Result<Ranks, Error> {
     let mut set = Ranks::new();
     lists.each(log, list, run, |content| content.add_to(&mut set))?;
     Ok(set)
@@ -270,4 +277,30 @@ pub(super) fn term_set(
         all.remove(&list_set(lists, log, list, run)?);
     }
     Ok(all)
+}
+
+/// How many entries a term has, where the counts of its lists say so.
+pub(super) fn term_count(term: &Term, lists: &Lists, run: i64) -> Result<usize, Error> {
+    let log = term.logs.name();
+    let mut entries = 0_usize;
+    for list in term.fields.iter().flatten() {
+        lists.each(log, list, run, |content| entries += content.entries())?;
+    }
+    for list in &term.without {
+        lists.each(log, list, run, |content| {
+            entries = entries.saturating_sub(content.entries());
+        })?;
+    }
+    Ok(entries)
+}
+
+/// The ranks of what is being removed.
+pub(super) fn removed_set(removals: &Removals, lists: &Lists, run: i64) -> Result<Ranks, Error> {
+    let mut set = Ranks::new();
+    for log in removals.keys() {
+        for class in Class::BOTH {
+            set.add(&list_set(lists, log, &list_name(class, Facet::All), run)?);
+        }
+    }
+    Ok(set)
 }

@@ -84,7 +84,7 @@ impl Database {
         for runs in view.runs.chunks(RUNS_AT_ONCE) {
             self.count_spans_in(&view, runs, bounds, &mut counts).await?;
         }
-        Ok((self.read_head().await?.version == view.version).then_some(counts))
+        Ok((self.read_head().await?.version == view.version()).then_some(counts))
     }
 
     async fn count_spans_in(

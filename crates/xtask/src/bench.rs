@@ -7,15 +7,20 @@ use anyhow::Result;
 
 use crate::postgres::{self, Durability, Server};
 use crate::run::{self, cargo, is_root, target};
-use crate::{Case, browser, web};
+use crate::{Case, Database, browser, web};
 
 /// Measures a case, or all of them.
-pub(crate) fn run(case: Option<Case>, file: Option<&Path>, entries: &[usize]) -> Result<()> {
+pub(crate) fn run(
+    case: Option<Case>,
+    file: Option<&Path>,
+    entries: &[usize],
+    database: Option<Database>,
+) -> Result<()> {
     if matches!(case, Some(Case::Record) | None) {
         record(file)?;
     }
     if matches!(case, Some(Case::Listing) | None) {
-        listing(entries)?;
+        listing(entries, database)?;
     }
     if matches!(case, Some(Case::Web) | None) {
         of_web()?;
@@ -44,12 +49,16 @@ fn record(file: Option<&Path>) -> Result<()> {
 }
 
 /// The logs are made once and kept: ten million entries take a quarter of an hour.
-fn listing(entries: &[usize]) -> Result<()> {
+fn listing(entries: &[usize], database: Option<Database>) -> Result<()> {
     build()?;
     let folder = logs_folder()?;
     let server = Server::start_kept(&folder.join("postgres"), Durability::Full)?;
     let mut bench = Command::new(target("release/bench-listing"));
     bench.arg(target("release/activity-logs")).arg(folder.join("logs"));
+    bench.args(database.map(|database| match database {
+        Database::Postgres => "postgres",
+        Database::Sqlite => "sqlite",
+    }));
     bench.args(entries.iter().map(usize::to_string));
     run::run(bench.env(postgres::VARIABLE, server.url()))
 }

@@ -50,7 +50,16 @@ enum Command {
         /// How many entries the logs have whose listings are measured.
         #[arg(long, value_delimiter = ',')]
         entries: Vec<usize>,
+        /// The database whose listings are measured; both, unless it is named.
+        #[arg(long)]
+        database: Option<Database>,
     },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Database {
+    Postgres,
+    Sqlite,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -70,7 +79,9 @@ fn main() -> ExitCode {
         Command::Test => suite::run_everything(),
         Command::Openapi { check } => openapi(check),
         Command::Tidy => tidy::check().map(|rules| println!("tidy: {rules} rules hold")),
-        Command::Bench { case, file, entries } => bench::run(case, file.as_deref(), &entries),
+        Command::Bench { case, file, entries, database } => {
+            bench::run(case, file.as_deref(), &entries, database)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,6 +16,7 @@
 
 pub(crate) mod codec;
 pub(crate) mod facts;
+pub(crate) mod known;
 pub(crate) mod ranks;
 pub(crate) mod seal;
 pub(crate) mod select;

@@ -6,7 +6,8 @@ use std::ops::Range;
 pub(crate) const MOST_RANKS: usize = 1 << 16;
 
 const WORDS: usize = MOST_RANKS / 64;
-const BITMAP_BYTES: usize = MOST_RANKS / 8;
+/// The bytes of a set.
+pub(crate) const BITMAP_BYTES: usize = MOST_RANKS / 8;
 
 /// A set of ranks: a bit for each. It is stored as whichever is shorter, the bits or the ranks.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::RunHeader;
 use super::facts::{Facts, texts_of_entry};
+use super::known::Known;
 
 /// Deleted organizations whose entries are still there, and the run from which on they are.
 pub(crate) type Removals = HashMap<String, i64>;
@@ -27,6 +28,7 @@ pub(crate) struct Index {
     pub(crate) run_entries: i64,
     /// Held by whoever brings the state up to date, so that one does it for all.
     pub(crate) refreshing: Mutex<()>,
+    pub(crate) known: Known,
     state: RwLock<State>,
 }
 
@@ -52,7 +54,8 @@ impl State {
 
 impl Index {
     pub(crate) fn new(run_entries: i64) -> Self {
-        Self { run_entries, refreshing: Mutex::default(), state: RwLock::default() }
+        let (refreshing, state) = (Mutex::default(), RwLock::default());
+        Self { run_entries, refreshing, known: Known::new(), state }
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {

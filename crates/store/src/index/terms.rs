@@ -17,7 +17,7 @@ const MOST_PAIRS: usize = 64;
 /// A part of a listing; the parts of one listing have no entry in common.
 ///
 /// It holds the entries that are in some list of each field, and in none of `without`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Term {
     pub(crate) logs: Logs,
     /// The lists of one field have no entry in common.
@@ -26,7 +26,7 @@ pub(crate) struct Term {
 }
 
 /// Whose lists the fields name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Logs {
     /// One organization's.
     One(String),
@@ -83,13 +83,24 @@ impl Term {
         }
     }
 
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let logs: Vec<&BTreeSet<String>> = match &self.logs {
+            Logs::One(_) | Logs::All => Vec::new(),
+            Logs::These(logs, _) => vec![logs],
+            Logs::OfUser { only, except } => vec![only, except],
+        };
+        let names = logs.into_iter().flatten().map(String::as_str).chain(self.lists());
+        size_of::<Self>() + names.map(|name| name.len() + size_of::<String>()).sum::<usize>()
+    }
+
     /// All lists that it names.
     pub(crate) fn lists(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().flatten().chain(&self.without).map(String::as_str)
     }
 }
 
-/// The parts of a listing: the SQL-side reading of [`Visibility`] and [`Filter`], the range of
+/// The parts of a listing: [`Visibility`] and [`Filter`] as sets, the range of
 /// time apart. Must hold exactly where `Visibility::allows` and `Filter::matches` do.
 pub(crate) fn terms(
     scope: Scope<'_>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use activity_logs_model::{Context, Filter, NewEntry, Timestamp};
+use activity_logs_model::{Context, Entry, Filter, NewEntry, Timestamp};
 use activity_logs_store::testing::hot_statements;
 use activity_logs_store::{Error, ListingQuery, Options, Removal, Scope, Store};
 use sqlx::Row as _;
@@ -17,6 +17,7 @@ contract!(
     a_log_from_before_the_index_is_indexed,
     a_check_tells_what_does_not_agree,
     pages_of_one_instant_are_exact,
+    what_was_counted_is_counted_on,
     listings_hold_still_while_an_organization_goes,
     a_reading_that_takes_too_long_is_told,
     statements_use_their_indexes,
@@ -109,15 +110,41 @@ async fn pages_of_one_instant_are_exact(subject: Subject) {
     }
 }
 
+/// Compares listings as of some positions, on each node, with what was recorded.
+async fn agree(nodes: &[Store; 2], written: &[Entry], positions: &[i64]) {
+    for (store, as_of) in nodes.iter().flat_map(|node| positions.iter().map(move |at| (node, *at)))
+    {
+        for filter in [ALL.clone(), Filter { users: vec![id("ada")], ..Filter::default() }] {
+            let page = store.list(&listing(&EVERYTHING, &filter, as_of)).await.expect("a page");
+            let is_in = |entry: &&Entry| entry.position <= as_of && filter.matches(entry);
+            let expected: Vec<_> = written.iter().filter(is_in).cloned().collect();
+            assert_eq!(page.total, expected.len() as u64, "as of {as_of}");
+            assert_eq!(page.entries, expected, "as of {as_of}");
+        }
+    }
+}
+
+async fn what_was_counted_is_counted_on(subject: Subject) {
+    let nodes = subject.two_nodes().await;
+    let mut written = Vec::new();
+    for part in mixed(1_000).chunks(90) {
+        written.extend(record(&nodes[written.len() / 90 % 2], part.to_vec()).await);
+        let head = written.len() as i64;
+        let newest = newest_first(written.clone());
+        agree(&nodes, &newest, &[head, head / 2, head]).await;
+    }
+}
+
 async fn listings_hold_still_while_an_organization_goes(subject: Subject) {
     let nodes = subject.two_nodes().await;
     let written = newest_first(record(&nodes[0], mixed(1_200)).await);
     let pinned = nodes[0].head().await.expect("the head");
+    // What was counted before must not be told after.
+    agree(&nodes, &written, &[pinned, 700, 256]).await;
     let acme = id("acme");
-    let kept: Vec<_> = written
-        .into_iter()
-        .filter(|entry| entry.organization.as_ref().is_none_or(|o| o.id != acme))
-        .collect();
+    let is_kept =
+        |entry: &Entry| entry.organization.as_ref().is_none_or(|o| o.id.as_str() != "acme");
+    let kept: Vec<_> = written.into_iter().filter(is_kept).collect();
     let removal = Removal { organization: acme, user: person("root"), context: Context::default() };
     let receipt = nodes[0].remove_organization(removal).await.expect("a receipt");
     assert_eq!(receipt.removed_entries, 600);
@@ -126,15 +153,7 @@ async fn listings_hold_still_while_an_organization_goes(subject: Subject) {
     // On both nodes, one of which learns of the removal by the database alone.
     loop {
         let left = raw.texts("SELECT CAST(next_run AS TEXT) FROM removals").await;
-        for store in &nodes {
-            for filter in [ALL.clone(), Filter { users: vec![id("ada")], ..Filter::default() }] {
-                let page =
-                    store.list(&listing(&EVERYTHING, &filter, pinned)).await.expect("a page");
-                let expected: Vec<_> = kept.iter().filter(|e| filter.matches(e)).cloned().collect();
-                assert_eq!(page.total, expected.len() as u64, "at {left:?}");
-                assert_eq!(page.entries, expected, "at {left:?}");
-            }
-        }
+        agree(&nodes, &kept, &[pinned, 700]).await;
         if left.is_empty() {
             break;
         }

@@ -1,6 +1,7 @@
 //! The listings that are measured.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Instant;
 
 use activity_logs_tests::generated::{HUGE, MANY, organization};
@@ -14,6 +15,8 @@ use serde_json::{Value, json};
 
 /// How often each page is asked for.
 const ROUNDS: usize = 60;
+/// How often the service is started to ask for each listing for the first time.
+const STARTS: usize = 9;
 
 /// The listing whose first page the member of many organizations is measured against.
 pub(crate) const REFERENCE: &str = "organization";
@@ -47,6 +50,8 @@ pub(crate) struct Figures {
     pub(crate) total: u64,
     pub(crate) goal: f64,
     against_reference: bool,
+    /// Page 1 when nobody asked for the listing since the service was started.
+    pub(crate) anew: Times,
     pub(crate) first: Times,
     pub(crate) middle: Times,
     pub(crate) last: Times,
@@ -67,7 +72,7 @@ impl Figures {
         let times = |times: Times| json!({"p50": times.p50, "p95": times.p95});
         let (p50, p95) = self.against_first(reference);
         json!({
-            "case": self.name, "total": self.total, "first": times(self.first),
+            "case": self.name, "total": self.total, "anew": times(self.anew), "first": times(self.first),
             "middle": times(self.middle), "last": times(self.last), "random": times(self.random),
             "p50_of_first": p50, "p95_of_first": p95, "goal": self.goal, "met": p95 <= self.goal,
             "first_of_smallest_log": of_smallest,
@@ -181,12 +186,33 @@ pub(crate) fn name(case: &Case) -> &'static str {
     case.name
 }
 
+/// How long page 1 of each listing takes who asks for it first after a start.
+pub(crate) async fn anew(program: &Path, url: &str, entries: usize) -> Result<Vec<Times>> {
+    let cases = cases(entries);
+    let mut times = vec![Vec::new(); cases.len()];
+    for _ in 0..STARTS {
+        let served = Served::start(program, url)?;
+        let client = Client::new();
+        let nothing = format!("http://{}/api/v1/activity-logs?page=1", served.address());
+        // Connects, and lets the service read on to the newest entry.
+        client.get(nothing).bearer_auth(member(&[], None)).send().await?.bytes().await?;
+        for (case, times) in cases.iter().zip(&mut times) {
+            times.push(ask(&client, &served, case, 1, pinned(case, entries)).await?.0);
+        }
+    }
+    Ok(times.into_iter().map(Times::of).collect())
+}
+
 /// Measures all listings, the kinds of page in turn, so that noise meets all alike.
-pub(crate) async fn measure(served: &Served, entries: usize) -> Result<Vec<Figures>> {
+pub(crate) async fn measure(
+    served: &Served,
+    entries: usize,
+    anew: &[Times],
+) -> Result<Vec<Figures>> {
     let client = Client::new();
     let mut random = SmallRng::seed_from_u64(7);
     let mut figures = Vec::new();
-    for case in cases(entries) {
+    for (case, anew) in cases(entries).into_iter().zip(anew.iter().copied()) {
         let as_of = pinned(&case, entries);
         let (_, listing) = ask(&client, served, &case, 1, as_of).await?;
         let total = listing["total"].as_u64().unwrap_or_default();
@@ -213,7 +239,9 @@ pub(crate) async fn measure(served: &Served, entries: usize) -> Result<Vec<Figur
         }
         let [first, middle, last, random] = times.map(Times::of);
         let Case { name, goal, against_reference, .. } = case;
-        figures.push(Figures { name, total, goal, against_reference, first, middle, last, random });
+        let figure =
+            Figures { name, total, goal, against_reference, anew, first, middle, last, random };
+        figures.push(figure);
     }
     Ok(figures)
 }

@@ -1,8 +1,8 @@
 //! Measures listings: any page of any filter against the first page, large logs against small
 //! ones, and both against `LIMIT … OFFSET …` with `COUNT(*)` on the same rows in the same run.
 //!
-//! `bench-listing PROGRAM FOLDER [SIZE …]`; `cargo xtask bench listing` builds and starts all it
-//! needs. The logs stay in FOLDER and on the PostgreSQL server, for the next run.
+//! `bench-listing PROGRAM FOLDER [sqlite|postgres] [SIZE …]`; `cargo xtask bench listing` builds and
+//! starts all it needs. The logs stay in FOLDER and on the PostgreSQL server, for the next run.
 
 mod cases;
 mod data;
@@ -15,7 +15,7 @@ use activity_logs_tests::served::Served;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::cases::{Figures, measure};
+use crate::cases::{Figures, anew, measure};
 use crate::data::{Log, Naive};
 
 #[tokio::main]
@@ -23,6 +23,15 @@ async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let program = PathBuf::from(arguments.next().context("the first argument is the program")?);
     let folder = PathBuf::from(arguments.next().context("the second argument is a folder")?);
+    let mut arguments = arguments.peekable();
+    let kinds = match arguments.peek().map(String::as_str) {
+        Some("sqlite") => vec![Kind::Sqlite],
+        Some("postgres") => vec![Kind::Postgres],
+        _ => vec![Kind::Postgres, Kind::Sqlite],
+    };
+    if kinds.len() == 1 {
+        arguments.next();
+    }
     let mut sizes: Vec<usize> =
         arguments.map(|size| size.parse().context("a size")).collect::<Result<_>>()?;
     if sizes.is_empty() {
@@ -30,7 +39,7 @@ async fn main() -> Result<()> {
     }
     std::fs::create_dir_all(&folder)?;
     let mut results = Vec::new();
-    for kind in [Kind::Postgres, Kind::Sqlite] {
+    for kind in kinds {
         let mut smallest: Option<Vec<Figures>> = None;
         for size in &sizes {
             let log = Log::open(kind, &folder, *size).await?;
@@ -65,11 +74,12 @@ async fn one(
     }
     // Each reading leaves an entry, so what is read is a copy.
     let work = log.copy().await?;
+    let anew = anew(program, &work.url, log.entries).await?;
     let served = Served::start(program, &work.url)?;
-    let figures = measure(&served, log.entries).await?;
+    let figures = measure(&served, log.entries, &anew).await?;
     println!(
-        "  {:<28} {:>9}  {:>13} {:>13} {:>13} {:>13}   of page 1: p50  p95 (goal)  of the smallest log",
-        "p50/p95, ms", "entries", "first", "middle", "last", "random"
+        "  {:<28} {:>9}  {:>13} {:>13} {:>13} {:>13} {:>13}   of page 1: p50  p95 (goal)  of the smallest log",
+        "p50/p95, ms", "entries", "asked anew", "first", "middle", "last", "random"
     );
     let reference =
         figures.iter().find(|f| f.name == cases::REFERENCE).map_or(1.0, |f| f.first.p95);
@@ -79,9 +89,10 @@ async fn one(
         let small = smallest.and_then(|all| all.iter().find(|small| small.name == case.name));
         let of_small = small.map(|small| case.first.p50 / small.first.p50);
         println!(
-            "  {:<28} {:>9}  {} {} {} {}   {p50:>14.2} {p95:>5.2} ({:.1}) {}",
+            "  {:<28} {:>9}  {} {} {} {} {}   {p50:>14.2} {p95:>5.2} ({:.1}) {}",
             case.name,
             case.total,
+            case.anew,
             case.first,
             case.middle,
             case.last,
