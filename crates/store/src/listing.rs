@@ -15,7 +15,7 @@ use super::{Database, fetch_entries};
 use crate::Error;
 use crate::backend::{ListingQuery, Page, Scope};
 use crate::index::codec::Unreadable;
-use crate::index::facts::{Fact, Facts};
+use crate::index::facts::{Fact, Facts, Matching};
 use crate::index::known::{Counts, Listing, SetOf};
 use crate::index::ranks::Ranks;
 use crate::index::select::{Part, narrow};
@@ -63,8 +63,8 @@ pub(super) struct View {
     listing: Arc<Listing>,
     removals: Arc<Removals>,
     pub(super) runs: Vec<InRun>,
-    /// The keys of its entries after the last run, ascending.
-    recent: Vec<Key>,
+    /// Its entries after the last run, ascending.
+    recent: Vec<Matching>,
 }
 
 impl View {
@@ -79,7 +79,8 @@ impl View {
     }
 
     fn total(&self) -> usize {
-        self.runs.iter().map(|run| run.entries).sum::<usize>() + self.recent.len()
+        let recent = self.recent.iter().map(Matching::len);
+        self.runs.iter().map(|run| run.entries).chain(recent).sum()
     }
 }
 
@@ -137,19 +138,17 @@ impl Database {
         sets: bool,
         mut each_recent: impl FnMut(&Facts, &Fact),
     ) -> Result<View, Error> {
-        let mut recent = Vec::new();
-        let (headers, removals, version) = loop {
+        let (recent, headers, removals, version) = loop {
             self.refresh().await?;
             let state = self.index.read();
             // Another run may have been completed since.
             if !state.is_complete(self.index.run_entries) {
                 continue;
             }
-            state.recent.each_matching(scope, visibility, filter, as_of, |fact| {
-                recent.push(fact.key);
+            let recent = state.recent.matching(scope, visibility, filter, as_of, |fact| {
                 each_recent(&state.recent, fact);
             });
-            break (state.runs.clone(), state.removals.clone(), state.version);
+            break (recent, state.runs.clone(), state.removals.clone(), state.version);
         };
         let mut terms = terms(scope, visibility, filter, self.index.run_entries);
         for term in &mut terms {
@@ -345,17 +344,14 @@ impl Database {
                 parts.push(Part { first: *first, last, entries: run.entries });
             }
         }
-        // The recent ones are known one by one: in pieces they are narrowed down with the rest.
-        const PIECE: usize = 128;
-        let pieces: Vec<&[Key]> = view.recent.chunks(PIECE).collect();
-        let part_of =
-            |keys: &[Key]| Part { first: keys[0], last: keys[keys.len() - 1], entries: keys.len() };
-        parts.extend(pieces.iter().map(|keys| part_of(keys)));
+        let part_of = |recent: &Matching| {
+            let (first, last) = (recent.keys().next()?, recent.keys().next_back()?);
+            Some(Part { first, last, entries: recent.len() })
+        };
+        parts.extend(view.recent.iter().filter_map(part_of));
         let narrowed = narrow(&parts, &places);
         let (in_runs, in_recent): (Vec<usize>, Vec<usize>) =
             narrowed.parts.iter().partition(|part| **part < view.runs.len());
-        let recent: Vec<Key> =
-            in_recent.iter().flat_map(|part| pieces[part - view.runs.len()]).copied().collect();
         let places = places.start - narrowed.before..places.end - narrowed.before;
 
         let unknown: Vec<usize> =
@@ -374,8 +370,9 @@ impl Database {
                 }
             }
         }
-        let pieces: Vec<&[Key]> = recent.chunks(PIECE).collect();
-        parts.extend(pieces.iter().map(|keys| part_of(keys)));
+        let recent: Vec<&Matching> =
+            in_recent.iter().map(|part| &view.recent[part - view.runs.len()]).collect();
+        parts.extend(recent.iter().filter_map(|recent| part_of(recent)));
         let narrowed = narrow(&parts, &places);
         let wanted: Vec<(&InRun, usize)> =
             narrowed.parts.iter().filter_map(|part| chunks.get(*part).copied()).collect();
@@ -385,8 +382,7 @@ impl Database {
             .parts
             .iter()
             .filter(|part| **part >= chunks.len())
-            .flat_map(|part| pieces[part - chunks.len()])
-            .copied()
+            .flat_map(|part| recent[part - chunks.len()].keys())
             .collect();
         for (run, chunk) in wanted {
             let (header, Some(ranks)) = (&headers[run.run], &run.ranks) else { continue };

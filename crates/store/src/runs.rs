@@ -3,12 +3,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::time::Instant;
 
 use activity_logs_model::Entry;
+use futures_util::TryStreamExt as _;
+use futures_util::stream::TryChunksError;
 use sqlx::{Executor, Row as _};
 
 use super::log::{corrupt, lock_head};
-use super::{Connection, Database, Db, begin_write, delete_lists, insert_lists, remove_entries};
+use super::{
+    Connection, Database, Db, begin_write, delete_lists, fetch_lists, insert_lists, remove_entries,
+};
 use crate::Error;
 use crate::index::PACKED_PART;
 use crate::index::codec::{Unreadable, read_header, read_keys};
@@ -19,6 +24,12 @@ use crate::index::{Key, RunHeader};
 
 /// How many entries of a deleted organization go in one step.
 const REMOVAL_STEP: i64 = 2_000;
+
+/// How many rows are held at once while facts are read.
+const FACTS_AT_ONCE: usize = 1_024;
+
+/// How many lists are held at once while they are only brought into memory.
+const LISTS_AT_ONCE: usize = 256;
 
 /// What listings need to know of the entries at some positions.
 pub(super) const FACTS_OF: &str = "SELECT occurred_at, sequence, position, organization_id, \
@@ -41,28 +52,31 @@ pub(super) async fn read_facts<'e>(
     removed: &HashSet<String>,
     facts: &mut Facts,
 ) -> Result<(), Error> {
+    // In pieces: tens of thousands of rows at once take more memory than all else.
     let query = sqlx::query(FACTS_OF).bind(positions.start).bind(positions.end);
-    let rows = query.fetch_all(executor).await?;
-    let mut read = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let texts = Texts {
-            log: row.try_get(3)?,
-            kind: row.try_get(4)?,
-            action: row.try_get(5)?,
-            outcome: row.try_get(6)?,
-            user: row.try_get(7)?,
-            workspace: row.try_get(8)?,
-        };
-        let key = Key {
-            occurred_at: row.try_get(0)?,
-            sequence: row.try_get(1)?,
-            position: row.try_get(2)?,
-        };
-        if !removed.contains(texts.log) {
-            read.push((key, texts));
+    let mut pieces = query.fetch(executor).try_chunks(FACTS_AT_ONCE);
+    while let Some(rows) = pieces.try_next().await.map_err(|TryChunksError(_, error)| error)? {
+        let mut read = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let texts = Texts {
+                log: row.try_get(3)?,
+                kind: row.try_get(4)?,
+                action: row.try_get(5)?,
+                outcome: row.try_get(6)?,
+                user: row.try_get(7)?,
+                workspace: row.try_get(8)?,
+            };
+            let key = Key {
+                occurred_at: row.try_get(0)?,
+                sequence: row.try_get(1)?,
+                position: row.try_get(2)?,
+            };
+            if !removed.contains(texts.log) {
+                read.push((key, texts));
+            }
         }
+        facts.add(read);
     }
-    facts.add(read);
     Ok(())
 }
 
@@ -255,14 +269,31 @@ impl Database {
     }
 
     /// Takes out a bit more of what is being removed; gives whether there is more.
+    ///
+    /// What there is to write is found out beside recording, which waits for the writing alone.
     pub(super) async fn remove_some(&self) -> Result<bool, Error> {
-        let mut transaction = begin_write(&self.writer).await?;
-        let Head { position, .. } = lock_head(&mut transaction).await?;
-        let removals = read_removals(&mut *transaction).await?;
+        let begun = Instant::now();
+        let head = self.read_head().await?;
+        let removals = read_removals(&self.readers).await?;
         let Some((organization, next_run)) = removals.iter().min() else { return Ok(false) };
         let run_entries = self.index.run_entries;
-        if *next_run < position / run_entries {
-            self.reseal(&mut transaction, organization, *next_run, &removals).await?;
+        let is_sealed = |head: Head| *next_run < head.position / run_entries;
+        let changed = if is_sealed(head) {
+            Some(self.without(organization, *next_run, &removals).await?)
+        } else {
+            None
+        };
+
+        let found_out = begun.elapsed();
+        let mut transaction = begin_write(&self.writer).await?;
+        let now = lock_head(&mut transaction).await?;
+        // Another process may have done this step, or another commit sealed one more run.
+        if now.version != head.version || is_sealed(now) != changed.is_some() {
+            return Ok(true);
+        }
+        let locked = Instant::now();
+        if let Some(changed) = changed {
+            changed.write(&mut transaction, *next_run).await?;
             sqlx::query("UPDATE removals SET next_run = next_run + 1 WHERE organization_id = $1")
                 .bind(organization.as_str())
                 .execute(&mut *transaction)
@@ -275,46 +306,84 @@ impl Database {
                 .await?;
             count_removal(&mut transaction).await?;
         }
+        let written = locked.elapsed();
         transaction.commit().await?;
+        let committed = locked.elapsed();
+        tracing::debug!(next_run, ?found_out, ?written, ?committed, "a step of a removal");
         Ok(true)
     }
 
-    /// Takes an organization out of a run. Ranks stay, so only the lists change that its entries
-    /// are in.
-    async fn reseal(
+    /// What taking an organization out of a run changes. Ranks stay, so these are only the lists
+    /// that its entries are in.
+    async fn without(
         &self,
-        connection: &mut Connection,
         organization: &str,
         run: i64,
         removals: &Removals,
-    ) -> Result<(), Error> {
+    ) -> Result<Changed, Error> {
         let run_entries = self.index.run_entries;
         let gone_before =
             removals.iter().filter(|(log, next)| *log != organization && **next > run);
         let removed: HashSet<String> = gone_before.map(|(log, _)| log.clone()).collect();
         let mut facts = Facts::default();
-        read_facts(&mut *connection, positions(run, run_entries), &removed, &mut facts).await?;
-        let keys = read_keys_of(connection, run).await?;
-        // A run that was sealed after its end has nothing of an organization.
-        let sealed: HashSet<Key> = keys.iter().copied().collect();
-        facts.retain(|_, fact| sealed.contains(&fact.key));
-        let old = seal_facts(run, run_entries, &facts, &keys_without(&keys, &facts));
-        facts.retain(|facts, fact| facts.text(fact.log) != organization);
-        let new = seal_facts(run, run_entries, &facts, &keys_without(&keys, &facts));
+        let mut reader = self.readers.acquire().await?;
+        read_facts(&mut *reader, positions(run, run_entries), &removed, &mut facts).await?;
+        let keys = read_keys_of(&mut reader, run).await?;
+        drop(reader);
+        let organization = organization.to_owned();
+        let changed = tokio::task::spawn_blocking(move || {
+            // A run that was sealed after its end has nothing of an organization.
+            let sealed: HashSet<Key> = keys.iter().copied().collect();
+            facts.retain(|_, fact| sealed.contains(&fact.key));
+            let old = seal_facts(run, run_entries, &facts, &keys_without(&keys, &facts));
+            facts.retain(|facts, fact| facts.text(fact.log) != organization);
+            let new = seal_facts(run, run_entries, &facts, &keys_without(&keys, &facts));
+            Changed::between(old, new)
+        });
+        let changed = changed.await.map_err(|_| Error::Closed)?;
+        // Read once, they are in memory when recording waits for them to be written.
+        for lists in changed.before.chunks(LISTS_AT_ONCE) {
+            let names: Vec<_> = lists.iter().map(|row| (&*row.log, &*row.list)).collect();
+            fetch_lists(&self.readers, &names, &(run..=run), &[run]).await?;
+        }
+        Ok(changed)
+    }
+}
 
-        let kept: HashMap<(&str, &str), &ListRow> =
-            new.lists.iter().map(|list| ((&*list.log, &*list.list), list)).collect();
-        let is_changed = |list: &&ListRow| kept.get(&(&*list.log, &*list.list)) != Some(list);
-        let before: Vec<ListRow> = old.lists.iter().filter(is_changed).cloned().collect();
-        let changed: HashSet<(&str, &str)> =
-            before.iter().map(|list| (&*list.log, &*list.list)).collect();
-        let after = new.lists.iter().filter(|list| changed.contains(&(&*list.log, &*list.list)));
-        let after: Vec<ListRow> = after.cloned().collect();
-        delete_lists(connection, run, &before).await?;
-        insert_lists(connection, run, &after).await?;
+/// What changes in a run.
+struct Changed {
+    logs: Vec<u8>,
+    log_of_rank: Vec<u8>,
+    before: Vec<ListRow>,
+    after: Vec<ListRow>,
+}
+
+impl Changed {
+    fn between(old: SealedRun, new: SealedRun) -> Self {
+        let is_same = {
+            let kept: HashMap<(&str, &str), &ListRow> =
+                new.lists.iter().map(|list| ((&*list.log, &*list.list), list)).collect();
+            old.lists
+                .iter()
+                .filter(|list| kept.get(&(&*list.log, &*list.list)) == Some(list))
+                .map(|list| (list.log.clone(), list.list.clone()))
+                .collect::<HashSet<_>>()
+        };
+        let changes = |lists: Vec<ListRow>| -> Vec<ListRow> {
+            let is_changed =
+                |list: &ListRow| !is_same.contains(&(list.log.clone(), list.list.clone()));
+            lists.into_iter().filter(is_changed).collect()
+        };
+        let SealedRun { logs, log_of_rank, lists, .. } = new;
+        Self { logs, log_of_rank, before: changes(old.lists), after: changes(lists) }
+    }
+
+    async fn write(&self, connection: &mut Connection, run: i64) -> Result<(), Error> {
+        delete_lists(connection, run, &self.before).await?;
+        insert_lists(connection, run, &self.after).await?;
         sqlx::query("UPDATE runs SET logs = $1, log_of_rank = $2 WHERE run = $3")
-            .bind(new.logs.as_slice())
-            .bind(new.log_of_rank.as_slice())
+            .bind(self.logs.as_slice())
+            .bind(self.log_of_rank.as_slice())
             .bind(run)
             .execute(connection)
             .await?;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use activity_logs_model::wire::{DeletionReceipt, Recorded};
 use activity_logs_model::{JsonText, NewEntry};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use crate::backend::{Backend, Commit, Removal};
 use crate::{Clock, Error, RecordError};
@@ -109,26 +109,10 @@ async fn run(
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
 ) {
+    let removed = Arc::new(Notify::new());
+    let removing = tokio::spawn(remove(backend.clone(), removed.clone()));
     let mut group = Group::default();
-    // What an earlier process has left of deleted organizations, or this one.
-    let mut is_removing = true;
-    let mut next_removal = Instant::now();
-    loop {
-        if is_removing && next_removal <= Instant::now() {
-            let begun = Instant::now();
-            is_removing = remove_some(&*backend).await;
-            // Others get at least as much of the database, and readers a still moment.
-            next_removal = Instant::now() + begun.elapsed().max(REMOVAL_PAUSE);
-        }
-        let command = if is_removing {
-            match timeout_at(next_removal, queue.recv()).await {
-                Ok(command) => command,
-                Err(_) => continue,
-            }
-        } else {
-            queue.recv().await
-        };
-        let Some(command) = command else { return };
+    'commands: while let Some(command) = queue.recv().await {
         let mut next = Some(command);
         while let Some(command) = next.take() {
             match command {
@@ -136,14 +120,10 @@ async fn run(
                 // Order is kept: what arrived before is committed before.
                 Command::Remove { removal, reply } => {
                     group.commit(&*backend, &*clock).await;
-                    let removed = backend.remove_organization(&removal, clock.now()).await;
-                    is_removing |= removed.is_ok();
-                    let _ = reply.send(removed);
+                    let _ = reply.send(backend.remove_organization(&removal, clock.now()).await);
+                    removed.notify_one();
                 }
-                Command::Close => {
-                    group.commit(&*backend, &*clock).await;
-                    return;
-                }
+                Command::Close => break 'commands,
             }
             if group.entries < MAX_GROUP {
                 next = queue.try_recv().ok();
@@ -151,15 +131,25 @@ async fn run(
         }
         group.commit(&*backend, &*clock).await;
     }
+    group.commit(&*backend, &*clock).await;
+    // What is left to remove goes after the next start.
+    removing.abort();
+    let _ = removing.await;
 }
 
-/// Takes out a bit of what is to be removed; gives whether there is more to do now.
-async fn remove_some(backend: &dyn Backend) -> bool {
-    match backend.remove_some().await {
-        Ok(more) => more,
-        Err(error) => {
-            tracing::warn!(%error, "a deleted organization's entries wait to be removed until the next start");
-            false
+/// Takes out what deleted organizations have left, of an earlier process or this one, beside
+/// what is recorded.
+async fn remove(backend: Arc<dyn Backend>, removed: Arc<Notify>) {
+    loop {
+        let begun = Instant::now();
+        match backend.remove_some().await {
+            // Others get at least as much of the database, and readers a still moment.
+            Ok(true) => sleep(begun.elapsed().max(REMOVAL_PAUSE)).await,
+            Ok(false) => removed.notified().await,
+            Err(error) => {
+                tracing::warn!(%error, "a deleted organization's entries wait to be removed until the next deletion or start");
+                removed.notified().await;
+            }
         }
     }
 }

@@ -1,9 +1,12 @@
 //! What listings need to know of entries that no sealed run has yet.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use activity_logs_model::visibility::Reach;
-use activity_logs_model::{Entry, Filter, Visibility};
+use activity_logs_model::{
+    Action, Entry, Filter, OrganizationId, Timestamp, Type, UserId, Visibility, WorkspaceId,
+};
 
 use super::{Class, Key};
 use crate::backend::Scope;
@@ -36,17 +39,41 @@ pub(crate) struct Texts<'a> {
     pub(crate) workspace: &'a str,
 }
 
+/// Facts that follow each other in the order of listings.
+type Block = Vec<Fact>;
+
+/// How many facts a block has at most: what a commit copies while somebody reads it.
+const BLOCK_FACTS: usize = 256;
+
 /// The facts of consecutive positions, in the order of listings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
-    facts: Vec<Fact>,
+    /// None is empty.
+    blocks: Vec<Arc<Block>>,
     texts: Vec<Box<str>>,
     codes: HashMap<Box<str>, Code>,
 }
 
+/// The facts of a block that match.
+pub(crate) struct Matching {
+    block: Arc<Block>,
+    places: Vec<u16>,
+}
+
+impl Matching {
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Their keys, ascending.
+    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = Key> {
+        self.places.iter().map(|place| self.block[usize::from(*place)].key)
+    }
+}
+
 impl Facts {
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Fact> {
-        self.facts.iter()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Fact> {
+        self.blocks.iter().flat_map(|block| block.iter())
     }
 
     pub(crate) fn text(&self, code: Code) -> &str {
@@ -63,9 +90,8 @@ impl Facts {
         code
     }
 
-    /// Adds entries that are not there yet; cheap where they are the newest.
+    /// Adds entries that are not there yet; cheapest where they are the newest.
     pub(crate) fn add<'a>(&mut self, entries: impl IntoIterator<Item = (Key, Texts<'a>)>) {
-        let before = self.facts.len();
         for (key, texts) in entries {
             let fact = Fact {
                 key,
@@ -77,20 +103,34 @@ impl Facts {
                 workspace: self.code(texts.workspace),
                 class: Class::of(texts.kind),
             };
-            self.facts.push(fact);
+            self.insert(fact);
         }
-        let from = before.saturating_sub(1);
-        if !self.facts[from..].is_sorted_by_key(|fact| fact.key) {
-            // Stable sorting merges what is in order already.
-            self.facts.sort_by_key(|fact| fact.key);
+    }
+
+    fn insert(&mut self, fact: Fact) {
+        // The first block that ends after it.
+        let after = self
+            .blocks
+            .partition_point(|block| block.last().is_some_and(|last| last.key < fact.key));
+        if let Some(block) = self.blocks.get_mut(after) {
+            let block = Arc::make_mut(block);
+            block.insert(block.partition_point(|other| other.key < fact.key), fact);
+            if block.len() > BLOCK_FACTS {
+                let rest = block.split_off(block.len() / 2);
+                self.blocks.insert(after + 1, Arc::new(rest));
+            }
+            return;
+        }
+        match self.blocks.last_mut().filter(|block| block.len() < BLOCK_FACTS) {
+            Some(block) => Arc::make_mut(block).push(fact),
+            None => self.blocks.push(Arc::new(vec![fact])),
         }
     }
 
     /// Keeps only the entries for which `keep` holds.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Self, &Fact) -> bool) {
         let mut kept = Facts::default();
-        let facts = std::mem::take(&mut self.facts);
-        let wanted = facts.iter().filter(|fact| keep(self, fact));
+        let wanted = self.iter().filter(|fact| keep(self, fact));
         kept.add(wanted.map(|fact| (fact.key, self.texts_of(fact))));
         *self = kept;
     }
@@ -106,32 +146,45 @@ impl Facts {
         }
     }
 
-    /// Calls for each entry up to a position that is in scope, seen and matches, in the order of
-    /// their keys.
-    pub(crate) fn each_matching(
+    /// The entries up to a position that are in scope, seen and match, in the order of their
+    /// keys.
+    pub(crate) fn matching(
         &self,
         scope: Scope<'_>,
         visibility: &Visibility,
         filter: &Filter,
         as_of: i64,
-        each: impl FnMut(&Fact),
-    ) {
+        mut each: impl FnMut(&Fact),
+    ) -> Vec<Matching> {
         let matcher = Matcher::new(self, scope, visibility, filter);
-        let begin = filter.from.map_or(0, |from| {
-            self.facts.partition_point(|fact| fact.key.occurred_at < from.as_micros())
-        });
-        let end = filter.to.map_or(self.facts.len(), |to| {
-            self.facts.partition_point(|fact| fact.key.occurred_at < to.as_micros())
-        });
-        let facts = self.facts.get(begin..end).unwrap_or_default();
-        facts
-            .iter()
-            .filter(|fact| fact.key.position <= as_of && matcher.matches(fact))
-            .for_each(each);
+        let from = filter.from.map_or(i64::MIN, Timestamp::as_micros);
+        let to = filter.to.map_or(i64::MAX, Timestamp::as_micros);
+        let mut found = Vec::new();
+        for block in &self.blocks {
+            let mut places = Vec::new();
+            for (place, fact) in (0_u16..).zip(block.iter()) {
+                let is_in_time = from <= fact.key.occurred_at && fact.key.occurred_at < to;
+                if is_in_time && fact.key.position <= as_of && matcher.matches(fact) {
+                    each(fact);
+                    places.push(place);
+                }
+            }
+            if !places.is_empty() {
+                found.push(Matching { block: block.clone(), places });
+            }
+        }
+        found
     }
 
-    fn codes<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<Code> {
-        texts.into_iter().filter_map(|text| self.codes.get(text).copied()).collect()
+    /// Which codes are those of some texts.
+    fn codes<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Codes {
+        let mut codes = vec![false; self.texts.len()];
+        for text in texts {
+            if let Some(code) = self.codes.get(text) {
+                codes[*code as usize] = true;
+            }
+        }
+        codes
     }
 }
 
@@ -153,17 +206,17 @@ pub(crate) fn texts_of_entry(entry: &Entry) -> (Key, Texts<'_>) {
     (key, texts)
 }
 
-/// A listing's scope, visibility and filter in codes: must hold exactly where
-/// `Visibility::allows` and `Filter::matches` do.
+/// Whether each code is among some.
+type Codes = Vec<bool>;
+
+/// A field of a fact.
+type Field = fn(&Fact) -> Code;
+
+/// A listing's scope, visibility and filter in codes, its range of time apart: must hold exactly
+/// where `Visibility::allows` and `Filter::matches` do.
 struct Matcher {
     /// For each field that is filtered, the codes that match.
-    log: Option<Vec<Code>>,
-    kind: Option<Vec<Code>>,
-    without_kind: Vec<Code>,
-    action: Option<Vec<Code>>,
-    outcome: Option<Vec<Code>>,
-    user: Option<Vec<Code>>,
-    workspace: Option<Vec<Code>>,
+    fields: Vec<(Field, Codes)>,
     seen: Seen,
 }
 
@@ -174,7 +227,7 @@ enum Seen {
         user: Option<Code>,
         /// By the code of the log.
         reach: Vec<Sees>,
-        parts: HashMap<Code, Vec<Code>>,
+        parts: HashMap<Code, Codes>,
     },
 }
 
@@ -187,18 +240,27 @@ enum Sees {
 
 impl Matcher {
     fn new(facts: &Facts, scope: Scope<'_>, visibility: &Visibility, filter: &Filter) -> Self {
-        fn any<'a, T: 'a>(
-            facts: &Facts,
-            values: &'a [T],
-            text: impl Fn(&'a T) -> &'a str,
-        ) -> Option<Vec<Code>> {
-            (!values.is_empty()).then(|| facts.codes(values.iter().map(text)))
-        }
-        let log = match scope {
-            Scope::Organization(id) if !filter.allows_organization(id) => Some(Vec::new()),
-            Scope::Organization(id) => Some(facts.codes([id.as_str()])),
-            Scope::Everything => any(facts, &filter.organizations, |id| id.as_str()),
+        let mut fields: Vec<(Field, Codes)> = Vec::new();
+        let mut any = |field: fn(&Fact) -> Code,
+                       values: &mut dyn ExactSizeIterator<Item = &str>| {
+            if values.len() > 0 {
+                fields.push((field, facts.codes(values)));
+            }
         };
+        any(|fact| fact.log, &mut filter.organizations.iter().map(OrganizationId::as_str));
+        if let Scope::Organization(id) = scope {
+            any(|fact| fact.log, &mut [id.as_str()].into_iter());
+        }
+        any(|fact| fact.kind, &mut filter.types.iter().map(Type::as_str));
+        any(|fact| fact.action, &mut filter.actions.iter().map(Action::as_str));
+        any(|fact| fact.outcome, &mut filter.outcomes.iter().map(|outcome| outcome.as_str()));
+        any(|fact| fact.user, &mut filter.users.iter().map(UserId::as_str));
+        any(|fact| fact.workspace, &mut filter.workspaces.iter().map(WorkspaceId::as_str));
+        if !filter.without_types.is_empty() {
+            let mut kinds = facts.codes(filter.without_types.iter().map(Type::as_str));
+            kinds.iter_mut().for_each(|is_without| *is_without = !*is_without);
+            fields.push((|fact| fact.kind, kinds));
+        }
         let seen = match visibility {
             Visibility::Everything => Seen::Everything,
             Visibility::Nothing => Seen::Nothing,
@@ -211,10 +273,7 @@ impl Matcher {
                         Reach::Whole => Sees::Whole,
                         Reach::Part { without_workspace, workspaces } => {
                             let none = without_workspace.then_some("");
-                            let seen = workspaces
-                                .iter()
-                                .map(activity_logs_model::WorkspaceId::as_str)
-                                .chain(none);
+                            let seen = workspaces.iter().map(WorkspaceId::as_str).chain(none);
                             parts.insert(*log, facts.codes(seen));
                             Sees::Part
                         }
@@ -224,30 +283,11 @@ impl Matcher {
                 Seen::Reader { user, reach: by_log, parts }
             }
         };
-        Self {
-            log,
-            kind: any(facts, &filter.types, |kind| kind.as_str()),
-            without_kind: facts
-                .codes(filter.without_types.iter().map(activity_logs_model::Type::as_str)),
-            action: any(facts, &filter.actions, |action| action.as_str()),
-            outcome: any(facts, &filter.outcomes, |outcome| outcome.as_str()),
-            user: any(facts, &filter.users, |user| user.as_str()),
-            workspace: any(facts, &filter.workspaces, |workspace| workspace.as_str()),
-            seen,
-        }
+        Self { fields, seen }
     }
 
     fn matches(&self, fact: &Fact) -> bool {
-        let any = |wanted: &Option<Vec<Code>>, code: Code| {
-            wanted.as_ref().is_none_or(|wanted| wanted.contains(&code))
-        };
-        any(&self.log, fact.log)
-            && any(&self.kind, fact.kind)
-            && !self.without_kind.contains(&fact.kind)
-            && any(&self.action, fact.action)
-            && any(&self.outcome, fact.outcome)
-            && any(&self.user, fact.user)
-            && any(&self.workspace, fact.workspace)
+        self.fields.iter().all(|(field, codes)| codes[field(fact) as usize])
             && match &self.seen {
                 Seen::Everything => true,
                 Seen::Nothing => false,
@@ -259,9 +299,56 @@ impl Matcher {
                                 Sees::Whole => true,
                                 Sees::Part => parts
                                     .get(&fact.log)
-                                    .is_some_and(|seen| seen.contains(&fact.workspace)),
+                                    .is_some_and(|seen| seen[fact.workspace as usize]),
                             }
                 }
             }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn texts(number: i64) -> Texts<'static> {
+        let kind = ["Users", "AdminUsers", "Plans"][number as usize % 3];
+        let user = ["ada", "ben"][number as usize % 2];
+        let log = ["acme", "umbrella", ""][number as usize / 7 % 3];
+        Texts { log, kind, action: "Fetch", outcome: "success", user, workspace: "" }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_order_they_come_in(times in prop::collection::vec(0_i64..400, 0..1_500),
+            batch in 1_usize..700, from in 0_i64..400, as_of in 0_i64..1_500) {
+            let keys: Vec<Key> = (1..).zip(&times)
+                .map(|(position, time)| Key { occurred_at: *time, sequence: position, position }).collect();
+            let mut facts = Facts::default();
+            for keys in keys.chunks(batch) {
+                facts.add(keys.iter().map(|key| (*key, texts(key.position))));
+            }
+            let mut sorted = keys.clone();
+            sorted.sort_unstable();
+            prop_assert!(facts.iter().map(|fact| fact.key).eq(sorted.iter().copied()));
+            prop_assert!(facts.blocks.iter().all(|block| (1..=BLOCK_FACTS).contains(&block.len())));
+
+            let filter = Filter {
+                from: Some(Timestamp::from_micros(from)),
+                users: vec!["ada".parse().unwrap()],
+                ..Filter::default()
+            };
+            let matching = facts.matching(Scope::Everything, &Visibility::Everything, &filter, as_of, |_| {});
+            let found: Vec<Key> = matching.iter().flat_map(Matching::keys).collect();
+            let is_in = |key: &&Key| {
+                key.occurred_at >= from && key.position <= as_of && texts(key.position).user == "ada"
+            };
+            let expected: Vec<Key> = sorted.iter().filter(is_in).copied().collect();
+            prop_assert_eq!(matching.iter().map(Matching::len).sum::<usize>(), expected.len());
+            prop_assert_eq!(found, expected);
+
+            facts.retain(|_, fact| fact.key.position > as_of);
+            prop_assert!(facts.iter().map(|fact| fact.key).eq(sorted.into_iter().filter(|key| key.position > as_of)));
+        }
     }
 }
