@@ -5,11 +5,12 @@
 //! version, and what was counted is held by version. Whoever reads while a version ends notices,
 //! and reads again.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::Key;
 use super::ranks::{BITMAP_BYTES, Ranks};
@@ -19,6 +20,8 @@ use super::terms::Term;
 const COUNTS_BYTES: u64 = 4 << 20;
 const SETS_BYTES: u64 = 8 << 20;
 const KEYS_BYTES: u64 = 8 << 20;
+/// In how many parts each cache is, to be used at once.
+const SHARDS: usize = 4;
 
 /// A listing, its range of time and `as_of` apart, as of a version of what runs hold.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -71,12 +74,11 @@ pub(crate) struct Known {
 
 impl Known {
     pub(crate) fn new() -> Self {
-        let many = |bytes: u64, each: u64| usize::try_from(bytes / each).unwrap_or(0);
         Self {
-            counts: Cache::with_weighter(many(COUNTS_BYTES, 2_048), COUNTS_BYTES, Bytes),
+            counts: cache(COUNTS_BYTES, 2_048),
             listings: AtomicU64::new(0),
-            sets: Cache::with_weighter(many(SETS_BYTES, BITMAP_BYTES as u64), SETS_BYTES, Bytes),
-            chunks: Cache::with_weighter(many(KEYS_BYTES, 24_576), KEYS_BYTES, Bytes),
+            sets: cache(SETS_BYTES, BITMAP_BYTES as u64),
+            chunks: cache(KEYS_BYTES, 24_576),
         }
     }
 
@@ -111,6 +113,19 @@ impl Known {
     }
 }
 
+/// A cache of so many bytes, for items of about `each`. In few parts on any machine: a part holds
+/// no item that is larger than itself.
+fn cache<K: Eq + Hash, V: Clone>(bytes: u64, each: u64) -> Cache<K, V, Bytes>
+where
+    Bytes: Weighter<K, V>,
+{
+    let items = usize::try_from(bytes / each).unwrap_or(usize::MAX);
+    let mut options = OptionsBuilder::new();
+    options.estimated_items_capacity(items).weight_capacity(bytes).shards(SHARDS);
+    let options = options.build().expect("both capacities are set");
+    Cache::with_options(options, Bytes, DefaultHashBuilder::default(), DefaultLifecycle::default())
+}
+
 /// Weighs what is held by its bytes.
 #[derive(Clone)]
 struct Bytes;
@@ -131,5 +146,58 @@ impl Weighter<SetOf, Arc<Ranks>> for Bytes {
 impl Weighter<ChunkAt, Arc<[Key]>> for Bytes {
     fn weight(&self, _: &ChunkAt, keys: &Arc<[Key]>) -> u64 {
         (size_of_val(&**keys) + 64) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Scope;
+    use crate::index::terms::terms;
+    use activity_logs_model::visibility::Reach;
+    use activity_logs_model::{Filter, Visibility};
+
+    fn listing(version: i64, organizations: usize) -> Arc<Listing> {
+        let reach = (0..organizations)
+            .map(|number| (format!("organization-{number:05}").parse().unwrap(), Reach::Whole));
+        let member = Visibility::Reader { user: "ada".parse().unwrap(), reach: reach.collect() };
+        let terms = terms(Scope::Everything, &member, &Filter::default(), 65_536);
+        Arc::new(Listing { version, terms })
+    }
+
+    #[test]
+    fn counts_are_held_by_listing_and_version() {
+        let known = Known::new();
+        let mut counts = known.counts(&listing(1, 2_000));
+        assert_eq!(counts.get(0), None);
+        counts.set(152, 7);
+        let name = counts.listing;
+        known.keep_counts(&listing(1, 2_000), counts);
+        let held = known.counts(&listing(1, 2_000));
+        assert_eq!(
+            (held.listing, held.get(152), held.get(151), held.get(153)),
+            (name, Some(7), None, None)
+        );
+        for other in [listing(2, 2_000), listing(1, 1_999)] {
+            assert_eq!(known.counts(&other).get(152), None);
+            assert_ne!(known.counts(&other).listing, name);
+        }
+    }
+
+    #[test]
+    fn it_stays_small() {
+        let known = Known::new();
+        for number in 0..5_000 {
+            known.keep_set(SetOf::Position(number), Arc::new(Ranks::new()));
+            let key = Key { occurred_at: 0, sequence: 0, position: 0 };
+            known.keep_chunk((number, 0), vec![key; 1_024].into());
+            let mut counts = Counts::default();
+            counts.set(999, 1);
+            known.keep_counts(&listing(number, 20), counts);
+        }
+        let weights = [known.sets.weight(), known.chunks.weight(), known.counts.weight()];
+        for (weight, most) in weights.into_iter().zip([SETS_BYTES, KEYS_BYTES, COUNTS_BYTES]) {
+            assert!((most / 2..=most).contains(&weight), "{weight} of {most}");
+        }
     }
 }
