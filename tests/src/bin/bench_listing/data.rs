@@ -143,11 +143,15 @@ impl Log {
                     let _ = std::fs::remove_file(format!("{place}{end}"));
                 }
                 std::fs::copy(&self.place, &place)?;
+                std::fs::File::open(&place)?.sync_all()?;
                 format!("sqlite:{place}")
             }
             Kind::Postgres => {
                 on_server(format!("DROP DATABASE IF EXISTS {place} WITH (FORCE)")).await?;
-                on_server(format!("CREATE DATABASE {place} TEMPLATE {}", self.place)).await?;
+                // Copied as files and on the disk, so that nothing of it is still to be written
+                // while the copy is measured.
+                let (of, how) = (&self.place, "STRATEGY FILE_COPY");
+                on_server(format!("CREATE DATABASE {place} TEMPLATE {of} {how}")).await?;
                 format!("{}/{place}", server()?)
             }
         };
