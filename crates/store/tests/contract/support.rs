@@ -115,6 +115,10 @@ pub(crate) enum Raw {
     Postgres(PgConnection),
 }
 
+const SLOW_HEAD: &str = "CREATE VIEW service_head AS SELECT * FROM kept_head WHERE 0 < ( \
+    WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000000) \
+    SELECT COUNT(*) FROM numbers)";
+
 impl Raw {
     pub(crate) async fn execute(&mut self, statement: &str) -> Result<u64, sqlx::Error> {
         let statement = AssertSqlSafe(statement.to_owned());
@@ -151,6 +155,31 @@ impl Raw {
 
     pub(crate) async fn release_write_lock(&mut self) {
         self.must("ROLLBACK").await;
+    }
+
+    /// From now on, what reads the head takes long. Nothing locks readers of SQLite out, so there
+    /// the head becomes a view that takes seconds to compute.
+    pub(crate) async fn delay_readings(&mut self) {
+        match self {
+            Raw::Sqlite(_) => {
+                self.must("ALTER TABLE service_head RENAME TO kept_head").await;
+                self.must(SLOW_HEAD).await
+            }
+            Raw::Postgres(_) => {
+                self.must("BEGIN").await;
+                self.must("LOCK TABLE service_head IN ACCESS EXCLUSIVE MODE").await
+            }
+        };
+    }
+
+    pub(crate) async fn delay_no_readings(&mut self) {
+        match self {
+            Raw::Sqlite(_) => {
+                self.must("DROP VIEW service_head").await;
+                self.must("ALTER TABLE kept_head RENAME TO service_head").await
+            }
+            Raw::Postgres(_) => self.must("ROLLBACK").await,
+        };
     }
 }
 
