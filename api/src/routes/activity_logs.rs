@@ -13,7 +13,9 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
+use futures_util::future::try_join;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use crate::days::{find_zone, last_days};
 use crate::extract::{EntryId, GlobalReader, OrganizationReader, Recorder, app, context_of};
@@ -236,15 +238,28 @@ async fn listing(
         offset: (parameters.page - 1) * page_size,
         limit: page_size,
     };
-    let page = store.list(&query).await?;
+    // What the reading leaves is known when the listing is counted; it is committed while the page
+    // is read.
+    let (tell, told) = oneshot::channel();
+    let mut tell = Some(tell);
+    let read = async {
+        let counted = |total| {
+            if let Some(tell) = tell.take() {
+                let _ = tell.send(total);
+            }
+        };
+        Ok(store.list_telling(&query, counted).await?)
+    };
+    let recorded = async {
+        // Without a total, the reading has failed, and says why.
+        let Ok(total) = told.await else { return Ok(()) };
+        let pages = parameters.page_size.pages(total).max(1);
+        let look = format!("page {} of {pages}{}", parameters.page, parameters.filter.describe());
+        let look = Look::list(look);
+        record_look(app(request), caller, context_of(request), organization.clone(), look).await
+    };
+    let (page, ()) = try_join(read, recorded).await?;
     let total_pages = parameters.page_size.pages(page.total);
-    let look = format!(
-        "page {} of {}{}",
-        parameters.page,
-        total_pages.max(1),
-        parameters.filter.describe()
-    );
-    record_look(app(request), caller, context_of(request), organization, Look::list(look)).await?;
 
     let links = links(request.path(), &parameters, as_of, total_pages);
     let listing = Listing {

@@ -137,8 +137,12 @@ pub trait Backend: Send + Sync + 'static {
         ids: &[OrganizationId],
     ) -> Result<Vec<(OrganizationId, LogState)>, Error>;
 
-    /// See [`Store::list`](crate::Store::list).
-    async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error>;
+    /// See [`Store::list_telling`](crate::Store::list_telling).
+    async fn list(
+        &self,
+        query: &ListingQuery<'_>,
+        counted: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Page, Error>;
 
     /// See [`Store::count_in_spans`](crate::Store::count_in_spans).
     async fn count_in_spans(

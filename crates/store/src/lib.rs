@@ -146,7 +146,20 @@ impl Store {
     /// # Errors
     /// [`Error::TooSlow`], or when the database fails.
     pub async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
-        self.in_time(self.backend.list(query)).await
+        self.list_telling(query, |_| {}).await
+    }
+
+    /// The same, and tells the total to `counted` as soon as it is known, before the page is
+    /// read: again, should an organization that goes change it meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::TooSlow`], or when the database fails.
+    pub async fn list_telling(
+        &self,
+        query: &ListingQuery<'_>,
+        mut counted: impl FnMut(u64) + Send,
+    ) -> Result<Page, Error> {
+        self.in_time(self.backend.list(query, &mut counted)).await
     }
 
     /// Ends a reading that takes longer than it may.

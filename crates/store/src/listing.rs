@@ -86,10 +86,14 @@ impl View {
 
 impl Database {
     /// A page of a listing, with its total.
-    pub(super) async fn page(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
+    pub(super) async fn page(
+        &self,
+        query: &ListingQuery<'_>,
+        counted: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Page, Error> {
         let mut failed_at = None;
         loop {
-            match self.try_page(query).await {
+            match self.try_page(query, counted).await {
                 Ok(Some(page)) => return Ok(page),
                 Ok(None) => {}
                 Err(error) => self.is_passing(error, &mut failed_at).await?,
@@ -112,12 +116,17 @@ impl Database {
     }
 
     /// A page, unless a removal came between two of its statements.
-    async fn try_page(&self, query: &ListingQuery<'_>) -> Result<Option<Page>, Error> {
+    async fn try_page(
+        &self,
+        query: &ListingQuery<'_>,
+        counted: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Option<Page>, Error> {
         let ListingQuery { scope, visibility, filter, as_of, .. } = *query;
         let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let mut view = self.view(scope, visibility, filter, as_of, false, |_, _| {}).await?;
         let total = view.total();
+        counted(total as u64);
         let end = total.saturating_sub(offset);
         let keys = self.keys_at(&mut view, end.saturating_sub(limit)..end).await?;
         let Some(mut entries) = self.entries_at(&keys, view.version()).await? else {

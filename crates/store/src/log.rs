@@ -324,8 +324,12 @@ impl Backend for Database {
         Ok(states)
     }
 
-    async fn list(&self, query: &ListingQuery<'_>) -> Result<Page, Error> {
-        self.page(query).await
+    async fn list(
+        &self,
+        query: &ListingQuery<'_>,
+        counted: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Page, Error> {
+        self.page(query, counted).await
     }
 
     async fn count_in_spans(

@@ -233,7 +233,7 @@ impl Database {
             let at = fact.key.position;
             at > sealed * run_entries && (at > position || at < first)
         });
-        state.recent.add(fresh.iter().map(|fact| (fact.key, fresh.texts_of(fact))));
+        state.recent.add(fresh.iter().map(|fact| (fact.key, fresh.texts_of(&fact))));
         state.through = state.through.max(position);
         state.runs = runs.into();
         state.removals = removals.into();

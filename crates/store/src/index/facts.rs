@@ -39,11 +39,75 @@ pub(crate) struct Texts<'a> {
     pub(crate) workspace: &'a str,
 }
 
-/// Facts that follow each other in the order of listings.
-type Block = Vec<Fact>;
-
 /// How many facts a block has at most: what a commit copies while somebody reads it.
 const BLOCK_FACTS: usize = 256;
+
+/// Facts that follow each other in the order of listings, field by field: a listing looks at all
+/// recent facts, but at few of their fields.
+#[derive(Debug, Clone, Default)]
+struct Block {
+    keys: Vec<Key>,
+    logs: Vec<Code>,
+    kinds: Vec<Code>,
+    actions: Vec<Code>,
+    outcomes: Vec<Code>,
+    users: Vec<Code>,
+    workspaces: Vec<Code>,
+    classes: Vec<Class>,
+    /// No position is beyond.
+    newest: i64,
+}
+
+impl Block {
+    fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn at(&self, place: usize) -> Fact {
+        Fact {
+            key: self.keys[place],
+            log: self.logs[place],
+            kind: self.kinds[place],
+            action: self.actions[place],
+            outcome: self.outcomes[place],
+            user: self.users[place],
+            workspace: self.workspaces[place],
+            class: self.classes[place],
+        }
+    }
+
+    fn insert(&mut self, place: usize, fact: Fact) {
+        self.keys.insert(place, fact.key);
+        self.logs.insert(place, fact.log);
+        self.kinds.insert(place, fact.kind);
+        self.actions.insert(place, fact.action);
+        self.outcomes.insert(place, fact.outcome);
+        self.users.insert(place, fact.user);
+        self.workspaces.insert(place, fact.workspace);
+        self.classes.insert(place, fact.class);
+        self.newest = self.newest.max(fact.key.position);
+    }
+
+    /// Cuts off the facts from a place on.
+    fn split_off(&mut self, place: usize) -> Self {
+        Self {
+            keys: self.keys.split_off(place),
+            logs: self.logs.split_off(place),
+            kinds: self.kinds.split_off(place),
+            actions: self.actions.split_off(place),
+            outcomes: self.outcomes.split_off(place),
+            users: self.users.split_off(place),
+            workspaces: self.workspaces.split_off(place),
+            classes: self.classes.split_off(place),
+            newest: self.newest,
+        }
+    }
+
+    /// The first place whose key is not before.
+    fn place_of(&self, is_before: impl Fn(&Key) -> bool) -> usize {
+        self.keys.partition_point(is_before)
+    }
+}
 
 /// The facts of consecutive positions, in the order of listings.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +116,23 @@ pub(crate) struct Facts {
     blocks: Vec<Arc<Block>>,
     texts: Vec<Box<str>>,
     codes: HashMap<Box<str>, Code>,
+}
+
+/// Some places in a block, ascending.
+struct Places(Vec<u16>);
+
+impl Places {
+    /// Keeps those for which it holds. Every listing looks at all recent facts, and which of them
+    /// match can't be predicted; so there is nothing here to predict.
+    fn keep(&mut self, holds: impl Fn(usize) -> bool) {
+        let mut kept = 0;
+        for index in 0..self.0.len() {
+            let place = self.0[index];
+            self.0[kept] = place;
+            kept += usize::from(holds(usize::from(place)));
+        }
+        self.0.truncate(kept);
+    }
 }
 
 /// The facts of a block that match.
@@ -67,13 +148,13 @@ impl Matching {
 
     /// Their keys, ascending.
     pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = Key> {
-        self.places.iter().map(|place| self.block[usize::from(*place)].key)
+        self.places.iter().map(|place| self.block.keys[usize::from(*place)])
     }
 }
 
 impl Facts {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Fact> {
-        self.blocks.iter().flat_map(|block| block.iter())
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Fact> {
+        self.blocks.iter().flat_map(|block| (0..block.len()).map(|place| block.at(place)))
     }
 
     pub(crate) fn text(&self, code: Code) -> &str {
@@ -108,22 +189,21 @@ impl Facts {
     }
 
     fn insert(&mut self, fact: Fact) {
-        // The first block that ends after it.
-        let after = self
-            .blocks
-            .partition_point(|block| block.last().is_some_and(|last| last.key < fact.key));
-        if let Some(block) = self.blocks.get_mut(after) {
-            let block = Arc::make_mut(block);
-            block.insert(block.partition_point(|other| other.key < fact.key), fact);
-            if block.len() > BLOCK_FACTS {
-                let rest = block.split_off(block.len() / 2);
-                self.blocks.insert(after + 1, Arc::new(rest));
+        // The first block that ends after it; the last one has room, or there is a new one.
+        let ends_before =
+            |block: &Arc<Block>| block.keys.last().is_some_and(|last| *last < fact.key);
+        let mut at = self.blocks.partition_point(ends_before);
+        if at == self.blocks.len() {
+            match self.blocks.last() {
+                Some(last) if last.len() < BLOCK_FACTS => at -= 1,
+                _ => self.blocks.push(Arc::default()),
             }
-            return;
         }
-        match self.blocks.last_mut().filter(|block| block.len() < BLOCK_FACTS) {
-            Some(block) => Arc::make_mut(block).push(fact),
-            None => self.blocks.push(Arc::new(vec![fact])),
+        let block = Arc::make_mut(&mut self.blocks[at]);
+        block.insert(block.place_of(|other| *other < fact.key), fact);
+        if block.len() > BLOCK_FACTS {
+            let rest = block.split_off(block.len() / 2);
+            self.blocks.insert(at + 1, Arc::new(rest));
         }
     }
 
@@ -131,7 +211,7 @@ impl Facts {
     pub(crate) fn retain(&mut self, keep: impl Fn(&Self, &Fact) -> bool) {
         let mut kept = Facts::default();
         let wanted = self.iter().filter(|fact| keep(self, fact));
-        kept.add(wanted.map(|fact| (fact.key, self.texts_of(fact))));
+        kept.add(wanted.map(|fact| (fact.key, self.texts_of(&fact))));
         *self = kept;
     }
 
@@ -157,20 +237,20 @@ impl Facts {
         mut each: impl FnMut(&Fact),
     ) -> Vec<Matching> {
         let matcher = Matcher::new(self, scope, visibility, filter);
-        let from = filter.from.map_or(i64::MIN, Timestamp::as_micros);
-        let to = filter.to.map_or(i64::MAX, Timestamp::as_micros);
+        let time = |instant: Option<Timestamp>| instant.map(Timestamp::as_micros);
+        let (from, to) = (time(filter.from), time(filter.to));
         let mut found = Vec::new();
         for block in &self.blocks {
-            let mut places = Vec::new();
-            for (place, fact) in (0_u16..).zip(block.iter()) {
-                let is_in_time = from <= fact.key.occurred_at && fact.key.occurred_at < to;
-                if is_in_time && fact.key.position <= as_of && matcher.matches(fact) {
-                    each(fact);
-                    places.push(place);
-                }
+            let place_of = |time: i64| block.place_of(|key| key.occurred_at < time);
+            let (first, end) = (from.map_or(0, place_of), to.map_or(block.len(), place_of));
+            let mut places = Places((0..).take(end).skip(first).collect());
+            if block.newest > as_of {
+                places.keep(|place| block.keys[place].position <= as_of);
             }
-            if !places.is_empty() {
-                found.push(Matching { block: block.clone(), places });
+            matcher.keep(block, &mut places);
+            if !places.0.is_empty() {
+                places.0.iter().for_each(|place| each(&block.at(usize::from(*place))));
+                found.push(Matching { block: block.clone(), places: places.0 });
             }
         }
         found
@@ -209,8 +289,8 @@ pub(crate) fn texts_of_entry(entry: &Entry) -> (Key, Texts<'_>) {
 /// Whether each code is among some.
 type Codes = Vec<bool>;
 
-/// A field of a fact.
-type Field = fn(&Fact) -> Code;
+/// A field of the facts of a block.
+type Field = fn(&Block) -> &[Code];
 
 /// A listing's scope, visibility and filter in codes, its range of time apart: must hold exactly
 /// where `Visibility::allows` and `Filter::matches` do.
@@ -227,7 +307,8 @@ enum Seen {
         user: Option<Code>,
         /// By the code of the log.
         reach: Vec<Sees>,
-        parts: HashMap<Code, Codes>,
+        /// Of logs seen in part, the codes of workspaces that are seen.
+        parts: Vec<Codes>,
     },
 }
 
@@ -235,38 +316,37 @@ enum Seen {
 enum Sees {
     None,
     Whole,
-    Part,
+    Part(usize),
 }
 
 impl Matcher {
     fn new(facts: &Facts, scope: Scope<'_>, visibility: &Visibility, filter: &Filter) -> Self {
         let mut fields: Vec<(Field, Codes)> = Vec::new();
-        let mut any = |field: fn(&Fact) -> Code,
-                       values: &mut dyn ExactSizeIterator<Item = &str>| {
+        let mut any = |field: Field, values: &mut dyn ExactSizeIterator<Item = &str>| {
             if values.len() > 0 {
                 fields.push((field, facts.codes(values)));
             }
         };
-        any(|fact| fact.log, &mut filter.organizations.iter().map(OrganizationId::as_str));
+        any(|block| &block.logs, &mut filter.organizations.iter().map(OrganizationId::as_str));
         if let Scope::Organization(id) = scope {
-            any(|fact| fact.log, &mut [id.as_str()].into_iter());
+            any(|block| &block.logs, &mut [id.as_str()].into_iter());
         }
-        any(|fact| fact.kind, &mut filter.types.iter().map(Type::as_str));
-        any(|fact| fact.action, &mut filter.actions.iter().map(Action::as_str));
-        any(|fact| fact.outcome, &mut filter.outcomes.iter().map(|outcome| outcome.as_str()));
-        any(|fact| fact.user, &mut filter.users.iter().map(UserId::as_str));
-        any(|fact| fact.workspace, &mut filter.workspaces.iter().map(WorkspaceId::as_str));
+        any(|block| &block.kinds, &mut filter.types.iter().map(Type::as_str));
+        any(|block| &block.actions, &mut filter.actions.iter().map(Action::as_str));
+        any(|block| &block.outcomes, &mut filter.outcomes.iter().map(|outcome| outcome.as_str()));
+        any(|block| &block.users, &mut filter.users.iter().map(UserId::as_str));
+        any(|block| &block.workspaces, &mut filter.workspaces.iter().map(WorkspaceId::as_str));
         if !filter.without_types.is_empty() {
             let mut kinds = facts.codes(filter.without_types.iter().map(Type::as_str));
             kinds.iter_mut().for_each(|is_without| *is_without = !*is_without);
-            fields.push((|fact| fact.kind, kinds));
+            fields.push((|block| &block.kinds, kinds));
         }
         let seen = match visibility {
             Visibility::Everything => Seen::Everything,
             Visibility::Nothing => Seen::Nothing,
             Visibility::Reader { user, reach } => {
                 let mut by_log = vec![Sees::None; facts.texts.len()];
-                let mut parts = HashMap::new();
+                let mut parts = Vec::new();
                 for (id, reach) in reach {
                     let Some(log) = facts.codes.get(id.as_str()) else { continue };
                     by_log[*log as usize] = match reach {
@@ -274,8 +354,8 @@ impl Matcher {
                         Reach::Part { without_workspace, workspaces } => {
                             let none = without_workspace.then_some("");
                             let seen = workspaces.iter().map(WorkspaceId::as_str).chain(none);
-                            parts.insert(*log, facts.codes(seen));
-                            Sees::Part
+                            parts.push(facts.codes(seen));
+                            Sees::Part(parts.len() - 1)
                         }
                     };
                 }
@@ -286,23 +366,25 @@ impl Matcher {
         Self { fields, seen }
     }
 
-    fn matches(&self, fact: &Fact) -> bool {
-        self.fields.iter().all(|(field, codes)| codes[field(fact) as usize])
-            && match &self.seen {
-                Seen::Everything => true,
-                Seen::Nothing => false,
-                Seen::Reader { user, reach, parts } => {
-                    *user == Some(fact.user)
-                        || fact.class == Class::Ordinary
-                            && match reach[fact.log as usize] {
-                                Sees::None => false,
-                                Sees::Whole => true,
-                                Sees::Part => parts
-                                    .get(&fact.log)
-                                    .is_some_and(|seen| seen[fact.workspace as usize]),
-                            }
-                }
-            }
+    /// Keeps the places whose facts match.
+    fn keep(&self, block: &Block, places: &mut Places) {
+        for (field, codes) in &self.fields {
+            let field = field(block);
+            places.keep(|place| codes[field[place] as usize]);
+        }
+        match &self.seen {
+            Seen::Everything => {}
+            Seen::Nothing => places.0.clear(),
+            Seen::Reader { user, reach, parts } => places.keep(|place| {
+                let sees = match reach[block.logs[place] as usize] {
+                    Sees::None => false,
+                    Sees::Whole => true,
+                    Sees::Part(part) => parts[part][block.workspaces[place] as usize],
+                };
+                let is_own = *user == Some(block.users[place]);
+                is_own | (sees & (block.classes[place] == Class::Ordinary))
+            }),
+        }
     }
 }
 

@@ -89,7 +89,7 @@ impl FacetCode {
 /// stay, and are in no list: of them only the keys are left, `gone`. The same entries make the same
 /// bytes.
 pub(crate) fn seal(number: i64, facts: &Facts, gone: &[Key], most_packed: usize) -> SealedRun {
-    let mut ranked: Vec<(Key, Option<&Fact>)> =
+    let mut ranked: Vec<(Key, Option<Fact>)> =
         facts.iter().map(|fact| (fact.key, Some(fact))).collect();
     ranked.extend(gone.iter().map(|key| (*key, None)));
     ranked.sort_by_key(|(key, _)| *key);

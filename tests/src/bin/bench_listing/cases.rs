@@ -68,11 +68,18 @@ impl Figures {
         (p50 / self.first.p50, p95 / first)
     }
 
-    pub(crate) fn to_json(&self, reference: f64, of_smallest: Option<f64>) -> Value {
+    pub(crate) fn to_json(
+        &self,
+        cold: Option<[Times; 2]>,
+        reference: f64,
+        of_smallest: Option<f64>,
+    ) -> Value {
         let times = |times: Times| json!({"p50": times.p50, "p95": times.p95});
         let (p50, p95) = self.against_first(reference);
         json!({
-            "case": self.name, "total": self.total, "anew": times(self.anew), "first": times(self.first),
+            "case": self.name, "total": self.total, "anew": times(self.anew),
+            "cold_first": cold.map(|[first, _]| times(first)),
+            "cold_middle": cold.map(|[_, middle]| times(middle)), "first": times(self.first),
             "middle": times(self.middle), "last": times(self.last), "random": times(self.random),
             "p50_of_first": p50, "p95_of_first": p95, "goal": self.goal, "met": p95 <= self.goal,
             "first_of_smallest_log": of_smallest,
@@ -180,10 +187,6 @@ pub(crate) async fn ask(
 /// The position that a case is pinned to, if it is.
 pub(crate) fn pinned(case: &Case, entries: usize) -> Option<i64> {
     case.ago.map(|ago| (entries - ago) as i64)
-}
-
-pub(crate) fn name(case: &Case) -> &'static str {
-    case.name
 }
 
 /// How long page 1 of each listing takes who asks for it first after a start.

@@ -1,21 +1,18 @@
 //! The logs that are measured, kept from run to run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use activity_logs_store::{Options, Store};
 use activity_logs_tests::Kind;
-use activity_logs_tests::generated::{GENERATION, Generator, HUGE};
-use anyhow::{Context as _, Result, ensure};
+use activity_logs_tests::generated::{GENERATION, Generator};
+use anyhow::{Context as _, Result};
 use futures_util::StreamExt as _;
-use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
-
-use crate::cases::Figures;
 
 const BATCH: usize = 1_000;
 const IN_FLIGHT: usize = 8;
-const PAGE: usize = 25;
+pub(crate) const PAGE: usize = 25;
 
 /// A log of a size, in a database that is kept.
 pub(crate) struct Log {
@@ -134,6 +131,18 @@ impl Log {
         Ok(space)
     }
 
+    /// Leaves nothing in PostgreSQL's buffers of what listings are read from.
+    pub(crate) async fn fill_buffers_with_other_things(&self) -> Result<()> {
+        if self.kind == Kind::Postgres {
+            let mut database = PgConnection::connect(&self.url).await?;
+            let extension = sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_prewarm");
+            extension.execute(&mut database).await?;
+            let fill = sqlx::query("SELECT pg_prewarm('entries_by_id', 'buffer')");
+            fill.execute(&mut database).await?;
+        }
+        Ok(())
+    }
+
     /// A copy to do harm to.
     pub(crate) async fn copy(&self) -> Result<Self> {
         let place = format!("{}_", self.place);
@@ -169,110 +178,5 @@ impl Log {
             }
             Kind::Postgres => on_server(format!("DROP DATABASE {} WITH (FORCE)", self.place)).await,
         }
-    }
-}
-
-/// The same rows as others keep them: a table with indexes that begin with the organization and
-/// what is filtered by, asked with `LIMIT … OFFSET …` and `COUNT(*)`.
-pub(crate) struct Naive {
-    url: String,
-}
-
-impl Naive {
-    pub(crate) async fn open(log: &Log) -> Result<Self> {
-        let indexes = [
-            "CREATE INDEX naive_by_time ON naive_entries (organization_id, occurred_at, sequence)",
-            "CREATE INDEX naive_by_type ON naive_entries (organization_id, type, occurred_at, sequence)",
-        ];
-        match log.kind {
-            Kind::Sqlite => {
-                let path = PathBuf::from(format!("{}.naive", log.place));
-                let url = format!("sqlite:{}?mode=rwc", path.display());
-                let mut file = SqliteConnection::connect(&url).await?;
-                if sqlx::query("SELECT 1 FROM naive_entries LIMIT 1")
-                    .execute(&mut file)
-                    .await
-                    .is_err()
-                {
-                    let attach = format!("ATTACH '{}' AS log", log.place);
-                    sqlx::query(AssertSqlSafe(attach)).execute(&mut file).await?;
-                    let copy = "CREATE TABLE naive_entries AS SELECT * FROM log.entries";
-                    sqlx::query(copy).execute(&mut file).await?;
-                    for index in indexes {
-                        sqlx::query(index).execute(&mut file).await?;
-                    }
-                }
-                Ok(Self { url })
-            }
-            Kind::Postgres => {
-                let mut database = PgConnection::connect(&log.url).await?;
-                if sqlx::query("SELECT 1 FROM naive_by_type_done")
-                    .execute(&mut database)
-                    .await
-                    .is_err()
-                {
-                    sqlx::query("DROP TABLE IF EXISTS naive_entries")
-                        .execute(&mut database)
-                        .await?;
-                    let copy = "CREATE TABLE naive_entries AS SELECT * FROM entries";
-                    sqlx::query(copy).execute(&mut database).await?;
-                    for index in indexes {
-                        sqlx::query(index).execute(&mut database).await?;
-                    }
-                    sqlx::query("VACUUM ANALYZE naive_entries").execute(&mut database).await?;
-                    sqlx::query("CREATE TABLE naive_by_type_done (done INT)")
-                        .execute(&mut database)
-                        .await?;
-                }
-                Ok(Self { url: log.url.clone() })
-            }
-        }
-    }
-
-    /// The middle page and the total of two listings, and how much faster the service is.
-    pub(crate) async fn measure(&self, log: &Log, figures: &[Figures]) -> Result<Vec<Value>> {
-        let mut rows = Vec::new();
-        for (name, condition) in
-            [("organization", ""), ("organization, type", " AND type = 'Users'")]
-        {
-            let case = figures.iter().find(|case| case.name == name).context("the case")?;
-            let filter = format!("FROM naive_entries WHERE organization_id = '{HUGE}'{condition}");
-            let page = format!(
-                "SELECT * {filter} ORDER BY occurred_at DESC, sequence DESC LIMIT {PAGE} OFFSET {}",
-                case.total / 2
-            );
-            let count = format!("SELECT COUNT(*) {filter}");
-            let mut times = Vec::new();
-            for _ in 0..3 {
-                let begun = Instant::now();
-                let found = match log.kind {
-                    Kind::Sqlite => {
-                        let mut file = SqliteConnection::connect(&self.url).await?;
-                        let rows =
-                            sqlx::query(AssertSqlSafe(page.clone())).fetch_all(&mut file).await?;
-                        sqlx::query(AssertSqlSafe(count.clone())).fetch_one(&mut file).await?;
-                        rows.len()
-                    }
-                    Kind::Postgres => {
-                        let mut database = PgConnection::connect(&self.url).await?;
-                        let rows = sqlx::query(AssertSqlSafe(page.clone()))
-                            .fetch_all(&mut database)
-                            .await?;
-                        sqlx::query(AssertSqlSafe(count.clone())).fetch_one(&mut database).await?;
-                        rows.len()
-                    }
-                };
-                ensure!(found == PAGE, "the naive page has {found} rows");
-                times.push(begun.elapsed().as_secs_f64() * 1_000.0);
-            }
-            times.sort_by(f64::total_cmp);
-            let times_faster = times[1] / case.middle.p50;
-            println!(
-                "  {name}: middle page and total by OFFSET and COUNT(*) {:.1} ms, {times_faster:.0} times ours (goal 100 at 10 million)",
-                times[1]
-            );
-            rows.push(json!({"case": name, "milliseconds": times[1], "times_ours": times_faster}));
-        }
-        Ok(rows)
     }
 }

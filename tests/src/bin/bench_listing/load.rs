@@ -1,4 +1,4 @@
-//! What is measured beside single pages: cold caches, many readers at once, and recording while
+//! What is measured beside warm pages: cold caches, many readers at once, and recording while
 //! an organization goes.
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::cases::{REFERENCE, Times, ask, cases, name, pinned};
+use crate::cases::{Times, ask, cases, pinned};
 use crate::data::Log;
 
 const READERS: usize = 32;
@@ -22,39 +22,31 @@ const READING: Duration = Duration::from_secs(6);
 const COLD_ROUNDS: usize = 3;
 const LONGEST_REMOVAL: Duration = Duration::from_secs(60);
 
-/// First and middle pages after a new start, with the system's cache of files dropped
-/// (PostgreSQL keeps its own).
-pub(crate) async fn cold(program: &Path, log: &Log) -> Result<Value> {
-    let mut rows = Vec::new();
-    for case in cases(log.entries)
-        .iter()
-        .filter(|case| [REFERENCE, "everything", "member of 1,000"].contains(&name(case)))
-    {
+/// The first and a middle page of each listing, asked of a service that was just started, with
+/// neither the system nor PostgreSQL holding anything of the log; nothing, where the system's cache
+/// of files can't be dropped.
+pub(crate) async fn cold(program: &Path, log: &Log) -> Result<Vec<[Times; 2]>> {
+    let mut cold = Vec::new();
+    for case in cases(log.entries) {
         let mut times = [const { Vec::new() }; 2];
         for _ in 0..COLD_ROUNDS {
+            log.fill_buffers_with_other_things().await?;
             let _ = Command::new("sync").status();
             if std::fs::write("/proc/sys/vm/drop_caches", "3").is_err() {
-                println!("  cold: the system's cache can't be dropped here");
-                return Ok(Value::Null);
+                println!("  cold: only root can drop the system's cache of files");
+                return Ok(Vec::new());
             }
             let served = Served::start(program, &log.url)?;
             let client = Client::new();
-            let as_of = pinned(case, log.entries);
-            let (first, listing) = ask(&client, &served, case, 1, as_of).await?;
+            let as_of = pinned(&case, log.entries);
+            let (first, listing) = ask(&client, &served, &case, 1, as_of).await?;
             let middle = listing["total_pages"].as_u64().unwrap_or_default() / 2;
             times[0].push(first);
-            times[1].push(ask(&client, &served, case, middle.max(1), as_of).await?.0);
+            times[1].push(ask(&client, &served, &case, middle.max(1), as_of).await?.0);
         }
-        let [first, middle] = times.map(Times::of);
-        println!(
-            "  cold, {:<22} first {:>7.1} ms, then a middle page {:>7.1} ms",
-            name(case),
-            first.p50,
-            middle.p50
-        );
-        rows.push(json!({"case": name(case), "first": first.p50, "middle": middle.p50}));
+        cold.push(times.map(Times::of));
     }
-    Ok(json!(rows))
+    Ok(cold)
 }
 
 /// How often a second 32 readers at once get page 1.

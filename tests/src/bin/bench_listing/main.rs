@@ -7,6 +7,7 @@
 mod cases;
 mod data;
 mod load;
+mod naive;
 
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use crate::cases::{Figures, anew, measure};
-use crate::data::{Log, Naive};
+use crate::data::Log;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -43,8 +44,8 @@ async fn main() -> Result<()> {
         let mut smallest: Option<Vec<Figures>> = None;
         for size in &sizes {
             let log = Log::open(kind, &folder, *size).await?;
-            let naive = Naive::open(&log).await?;
-            let (result, figures) = one(&program, &log, &naive, smallest.as_deref()).await?;
+            naive::make(&log).await?;
+            let (result, figures) = one(&program, &log, smallest.as_deref()).await?;
             results.push(result);
             smallest.get_or_insert(figures);
         }
@@ -64,7 +65,6 @@ async fn main() -> Result<()> {
 async fn one(
     program: &std::path::Path,
     log: &Log,
-    naive: &Naive,
     smallest: Option<&[Figures]>,
 ) -> Result<(Value, Vec<Figures>)> {
     println!("\n{:?}, {} entries", log.kind, log.entries);
@@ -77,19 +77,34 @@ async fn one(
     let anew = anew(program, &work.url, log.entries).await?;
     let served = Served::start(program, &work.url)?;
     let figures = measure(&served, log.entries, &anew).await?;
+    let memory = served.peak_megabytes();
+    drop(served);
+    let naive = naive::measure(log, &figures).await?;
+    let cold = load::cold(program, &work).await?;
     println!(
-        "  {:<28} {:>9}  {:>13} {:>13} {:>13} {:>13} {:>13}   of page 1: p50  p95 (goal)  of the smallest log",
-        "p50/p95, ms", "entries", "asked anew", "first", "middle", "last", "random"
+        "  {:<28} {:>9}  {:>13} {:>13} {:>13} {:>13} {:>13} {:>13} {:>13}   of page 1: p50  p95 (goal)  of the smallest log",
+        "p50/p95, ms",
+        "entries",
+        "cold",
+        "cold, middle",
+        "asked anew",
+        "first",
+        "middle",
+        "last",
+        "random"
     );
     let reference =
         figures.iter().find(|f| f.name == cases::REFERENCE).map_or(1.0, |f| f.first.p95);
     let mut rows = Vec::new();
-    for case in &figures {
+    for (index, case) in figures.iter().enumerate() {
+        let cold = cold.get(index).copied();
         let (p50, p95) = case.against_first(reference);
         let small = smallest.and_then(|all| all.iter().find(|small| small.name == case.name));
         let of_small = small.map(|small| case.first.p50 / small.first.p50);
+        let [cold_first, cold_middle] =
+            cold.map_or([const { String::new() }; 2], |times| times.map(|t| t.to_string()));
         println!(
-            "  {:<28} {:>9}  {} {} {} {} {}   {p50:>14.2} {p95:>5.2} ({:.1}) {}",
+            "  {:<28} {:>9}  {cold_first:>13} {cold_middle:>13} {} {} {} {} {}   {p50:>14.2} {p95:>5.2} ({:.1}) {}",
             case.name,
             case.total,
             case.anew,
@@ -100,12 +115,8 @@ async fn one(
             case.goal,
             of_small.map_or(String::new(), |ratio| format!("{ratio:>12.2}")),
         );
-        rows.push(case.to_json(reference, of_small));
+        rows.push(case.to_json(cold, reference, of_small));
     }
-    let memory = served.peak_megabytes();
-    drop(served);
-    let cold = load::cold(program, &work).await?;
-    let naive_rows = naive.measure(log, &figures).await?;
     let served = Served::start(program, &work.url)?;
     let http = load::reading(&served).await?;
     let memory = memory.zip(served.peak_megabytes()).map(|(pages, many)| pages.max(many));
@@ -116,7 +127,7 @@ async fn one(
     let removal = load::removal(program, log).await?;
     let result = json!({
         "database": format!("{:?}", log.kind), "entries": log.entries, "bytes_an_entry": space,
-        "cases": rows, "cold": cold, "naive": naive_rows, "reading": reading,
+        "cases": rows, "naive": naive, "reading": reading,
         "peak_megabytes": memory, "removal": removal,
     });
     Ok((result, figures))
