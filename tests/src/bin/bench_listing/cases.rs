@@ -248,3 +248,29 @@ pub(crate) async fn measure(
     }
     Ok(figures)
 }
+
+/// Page 1 of each listing against page 1 of the same listing in a smaller log, both asked in turn,
+/// because a machine is not always as fast: ratios of medians.
+pub(crate) async fn against_smaller(
+    (served, entries): (&Served, usize),
+    (smaller, fewer): (&Served, usize),
+) -> Result<Vec<f64>> {
+    let client = Client::new();
+    let mut ratios = Vec::new();
+    for (case, small) in cases(entries).iter().zip(&cases(fewer)) {
+        let mut times = [const { Vec::new() }; 2];
+        for round in 0..=ROUNDS {
+            let took = [
+                ask(&client, served, case, 1, pinned(case, entries)).await?.0,
+                ask(&client, smaller, small, 1, pinned(small, fewer)).await?.0,
+            ];
+            // The first is asked anew.
+            if round > 0 {
+                times.iter_mut().zip(took).for_each(|(times, took)| times.push(took));
+            }
+        }
+        let [large, small] = times.map(Times::of);
+        ratios.push(large.p50 / small.p50);
+    }
+    Ok(ratios)
+}

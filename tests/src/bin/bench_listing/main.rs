@@ -16,7 +16,7 @@ use activity_logs_tests::served::Served;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::cases::{Figures, anew, measure};
+use crate::cases::{against_smaller, anew, measure};
 use crate::data::Log;
 
 #[tokio::main]
@@ -41,13 +41,12 @@ async fn main() -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let mut results = Vec::new();
     for kind in kinds {
-        let mut smallest: Option<Vec<Figures>> = None;
+        let mut smallest: Option<Log> = None;
         for size in &sizes {
             let log = Log::open(kind, &folder, *size).await?;
             naive::make(&log).await?;
-            let (result, figures) = one(&program, &log, smallest.as_deref()).await?;
-            results.push(result);
-            smallest.get_or_insert(figures);
+            results.push(one(&program, &log, smallest.as_ref()).await?);
+            smallest.get_or_insert(log);
         }
     }
     let report = json!({
@@ -62,11 +61,7 @@ async fn main() -> Result<()> {
 }
 
 /// Measures one log.
-async fn one(
-    program: &std::path::Path,
-    log: &Log,
-    smallest: Option<&[Figures]>,
-) -> Result<(Value, Vec<Figures>)> {
+async fn one(program: &std::path::Path, log: &Log, smallest: Option<&Log>) -> Result<Value> {
     println!("\n{:?}, {} entries", log.kind, log.entries);
     let space = log.space().await?;
     for (part, bytes) in &space {
@@ -78,6 +73,14 @@ async fn one(
     let served = Served::start(program, &work.url)?;
     let figures = measure(&served, log.entries, &anew).await?;
     let memory = served.peak_megabytes();
+    let mut of_smallest = Vec::new();
+    if let Some(smallest) = smallest {
+        let copy = smallest.copy().await?;
+        let small = Served::start(program, &copy.url)?;
+        of_smallest = against_smaller((&served, log.entries), (&small, smallest.entries)).await?;
+        drop(small);
+        copy.discard().await?;
+    }
     drop(served);
     let naive = naive::measure(log, &figures).await?;
     let cold = load::cold(program, &work).await?;
@@ -99,8 +102,7 @@ async fn one(
     for (index, case) in figures.iter().enumerate() {
         let cold = cold.get(index).copied();
         let (p50, p95) = case.against_first(reference);
-        let small = smallest.and_then(|all| all.iter().find(|small| small.name == case.name));
-        let of_small = small.map(|small| case.first.p50 / small.first.p50);
+        let of_small = of_smallest.get(index).copied();
         let [cold_first, cold_middle] =
             cold.map_or([const { String::new() }; 2], |times| times.map(|t| t.to_string()));
         println!(
@@ -125,10 +127,9 @@ async fn one(
     let reading = load::against_pgbench(http, &work).await?;
     work.discard().await?;
     let removal = load::removal(program, log).await?;
-    let result = json!({
+    Ok(json!({
         "database": format!("{:?}", log.kind), "entries": log.entries, "bytes_an_entry": space,
         "cases": rows, "naive": naive, "reading": reading,
         "peak_megabytes": memory, "removal": removal,
-    });
-    Ok((result, figures))
+    }))
 }
