@@ -3,14 +3,19 @@
 -- The order of all commits: one row, held by each transaction that records.
 CREATE TABLE service_head (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
-    position INTEGER NOT NULL CHECK (position >= 0)
+    position INTEGER NOT NULL CHECK (position >= 0),
+    -- How many positions a run has, and how often a removal has changed what listings hold.
+    run_entries INTEGER NOT NULL DEFAULT 65536 CHECK (run_entries BETWEEN 1 AND 65536),
+    removals INTEGER NOT NULL DEFAULT 0 CHECK (removals >= 0),
+    -- The key of what the service hands out and takes back.
+    secret BLOB NOT NULL CHECK (length(secret) = 32)
 ) STRICT;
 
-INSERT INTO service_head (id, position) VALUES (1, 0);
+INSERT INTO service_head (id, position, secret) VALUES (1, 0, randomblob(32));
 
 -- One row for each organization's log: its head while it lives, its tombstone afterwards.
 CREATE TABLE logs (
-    organization_id TEXT NOT NULL PRIMARY KEY CHECK (length(organization_id) <= 128),
+    organization_id TEXT NOT NULL PRIMARY KEY CHECK (length(CAST(organization_id AS BLOB)) <= 255),
     organization_name TEXT CHECK ((organization_id = '') = (organization_name IS NULL)),
     -- What people search and sort by: the name, a line break and the id, in lower case.
     search_key TEXT NOT NULL,
@@ -30,11 +35,14 @@ CREATE TABLE entries (
     type TEXT NOT NULL CHECK (length(type) BETWEEN 1 AND 64),
     action TEXT NOT NULL CHECK (length(action) BETWEEN 1 AND 64),
     outcome TEXT NOT NULL CHECK (outcome IN ('success', 'denied', 'failure')),
-    user_id TEXT NOT NULL CHECK (length(user_id) BETWEEN 1 AND 128),
+    user_id TEXT NOT NULL CHECK (length(CAST(user_id AS BLOB)) BETWEEN 1 AND 255),
     user_name TEXT NOT NULL,
     user_email TEXT,
     organization_name TEXT CHECK ((organization_id = '') = (organization_name IS NULL)),
-    workspace_id TEXT CHECK (workspace_id IS NULL OR organization_id <> ''),
+    workspace_id TEXT CHECK (
+        workspace_id IS NULL
+        OR organization_id <> '' AND length(CAST(workspace_id AS BLOB)) BETWEEN 1 AND 255
+    ),
     workspace_name TEXT CHECK ((workspace_id IS NULL) = (workspace_name IS NULL)),
     identifier TEXT NOT NULL,
     old_value TEXT,
@@ -42,15 +50,13 @@ CREATE TABLE entries (
     ip_address TEXT,
     user_agent TEXT,
     request_id TEXT,
+    question TEXT,
     PRIMARY KEY (organization_id, sequence)
 ) STRICT;
 
 -- Idempotency, and finding an entry in any log.
 CREATE UNIQUE INDEX entries_by_id ON entries (id, organization_id);
--- The listing of one organization, of all of them, and of what somebody did.
-CREATE INDEX entries_by_time ON entries (organization_id, occurred_at, sequence);
-CREATE INDEX entries_of_all_by_time ON entries (occurred_at, sequence, position);
-CREATE INDEX entries_by_user ON entries (user_id, occurred_at, sequence, position);
+CREATE INDEX entries_by_position ON entries (position);
 
 CREATE TRIGGER entries_never_change BEFORE UPDATE ON entries
 BEGIN
@@ -115,3 +121,41 @@ WHEN EXISTS (SELECT 1 FROM service_head)
 BEGIN
     SELECT RAISE(ABORT, 'positions are never reused');
 END;
+
+-- The index of the log: what listings are counted and found by. The transaction that records the
+-- last entry of a run of positions writes the run's rows once and for good; they say nothing that
+-- the entries don't, and `activity-logs check` compares the two.
+
+-- One row for each run: the keys that bound its chunks, and how many entries each log has in it.
+CREATE TABLE runs (
+    run INTEGER NOT NULL PRIMARY KEY CHECK (run >= 0),
+    entries INTEGER NOT NULL CHECK (entries BETWEEN 0 AND 65536),
+    bounds BLOB NOT NULL,
+    logs BLOB NOT NULL,
+    log_of_rank BLOB NOT NULL
+) STRICT;
+
+-- The keys of a run's entries in the order of listings.
+CREATE TABLE run_keys (
+    run INTEGER NOT NULL,
+    chunk INTEGER NOT NULL CHECK (chunk >= 0),
+    keys BLOB NOT NULL,
+    PRIMARY KEY (run, chunk)
+) STRICT;
+
+-- For each list of each log ('*': of all together) its ranks in a run. A list named '' holds all
+-- lists of a log that has few entries in the run.
+CREATE TABLE run_lists (
+    organization_id TEXT NOT NULL,
+    list TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    entries INTEGER NOT NULL CHECK (entries > 0),
+    content BLOB NOT NULL,
+    PRIMARY KEY (organization_id, list, run)
+) STRICT, WITHOUT ROWID;
+
+-- Deleted organizations whose entries are still to be taken out, from which run on.
+CREATE TABLE removals (
+    organization_id TEXT NOT NULL PRIMARY KEY,
+    next_run INTEGER NOT NULL CHECK (next_run >= 0)
+) STRICT, WITHOUT ROWID;

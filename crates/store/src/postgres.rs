@@ -92,7 +92,6 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
     let readers = pool.max_connections(options.read_connections).connect_with(reading).await?;
     let index = Index::new(log::run_entries(&readers).await?);
     let database = Database { writer, readers, index, meets_repetitions: AtomicBool::default() };
-    database.seal_missing().await?;
     database.refresh().await?;
     Ok(database)
 }

@@ -171,27 +171,6 @@ impl Database {
         Ok(())
     }
 
-    /// Seals what a log from before there were runs has complete.
-    pub(super) async fn seal_missing(&self) -> Result<(), Error> {
-        loop {
-            let mut transaction = begin_write(&self.writer).await?;
-            let Head { position, .. } = lock_head(&mut transaction).await?;
-            let sealed: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM runs")
-                .fetch_one(&mut *transaction)
-                .await?;
-            let run_entries = self.index.run_entries;
-            if position / run_entries <= sealed {
-                return Ok(());
-            }
-            // One at a time: a log of millions must not need one huge transaction.
-            tracing::info!(run = sealed, of = position / run_entries, "indexing the log");
-            let removed = read_removals(&mut *transaction).await?.into_keys().collect();
-            let run = make_run(&mut transaction, sealed, run_entries, &removed).await?;
-            write_run(&mut transaction, &run).await?;
-            transaction.commit().await?;
-        }
-    }
-
     /// Brings what the process knows up to what is committed now.
     pub(super) async fn refresh(&self) -> Result<(), Error> {
         let run_entries = self.index.run_entries;

@@ -81,7 +81,6 @@ pub(crate) async fn open(path: &Path, options: &Options) -> Result<Database, Err
         .await?;
     let index = Index::new(log::run_entries(&readers).await?);
     let database = Database { writer, readers, index, meets_repetitions: AtomicBool::default() };
-    database.seal_missing().await?;
     database.refresh().await?;
     Ok(database)
 }

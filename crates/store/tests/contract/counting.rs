@@ -9,12 +9,10 @@ use activity_logs_store::{Error, ListingQuery, Options, Removal, Scope, Store};
 use sqlx::Row as _;
 
 use crate::support::{
-    ALL, EVERYTHING, Raw, Subject, entry, everything, id, listing, newest_first, patient, person,
-    record,
+    ALL, EVERYTHING, Raw, Subject, entry, id, listing, newest_first, patient, person, record,
 };
 
 contract!(
-    a_log_from_before_the_index_is_indexed,
     a_check_tells_what_does_not_agree,
     pages_of_one_instant_are_exact,
     what_was_counted_is_counted_on,
@@ -39,19 +37,6 @@ fn mixed(count: usize) -> Vec<NewEntry> {
 
 async fn differences(store: &Store) -> Vec<String> {
     store.check().await.expect("a check").differences
-}
-
-async fn a_log_from_before_the_index_is_indexed(subject: Subject) {
-    let store = subject.open().await;
-    let written = newest_first(record(&store, mixed(700)).await);
-    store.close().await;
-    let mut raw = subject.raw().await;
-    for table in ["runs", "run_keys", "run_lists"] {
-        assert!(raw.must(&format!("DELETE FROM {table}")).await > 0, "{table} had nothing");
-    }
-    let store = subject.open().await;
-    assert_eq!(differences(&store).await, [""; 0]);
-    assert_eq!(everything(&store).await, written);
 }
 
 async fn a_check_tells_what_does_not_agree(subject: Subject) {
