@@ -108,6 +108,7 @@ impl From<RecordError> for ApiError {
                 error.0.errors = at(indexes, "/organization", "was deleted");
                 error
             }
+            RecordError::UnfitText { .. } => Self::internal(error),
             RecordError::UnknownOrganization => Self::not_found(),
             RecordError::QueueFull => Self::new(
                 ProblemCode::QueueFull,

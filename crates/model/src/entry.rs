@@ -210,6 +210,47 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
+    /// Checks what every database must be able to hold, whoever made the entry.
+    ///
+    /// # Errors
+    /// The pointer of a text with U+0000.
+    pub fn check_texts(&self) -> Result<(), &'static str> {
+        // Each field is named, so that a new one can't be forgotten.
+        let Self {
+            id: _,
+            occurred_at: _,
+            kind,
+            action,
+            outcome: _,
+            user: Person { id: user_id, name: user_name, email },
+            organization,
+            workspace,
+            identifier,
+            old_value,
+            new_value,
+            context: Context { ip_address, user_agent, request_id },
+        } = self;
+        let texts = [
+            ("/type", Some(kind.as_str())),
+            ("/action", Some(action.as_str())),
+            ("/user/id", Some(user_id.as_str())),
+            ("/user/name", Some(user_name)),
+            ("/user/email", email.as_deref()),
+            ("/organization/id", organization.as_ref().map(|o| o.id.as_str())),
+            ("/organization/name", organization.as_ref().map(|o| o.name.as_str())),
+            ("/workspace/id", workspace.as_ref().map(|w| w.id.as_str())),
+            ("/workspace/name", workspace.as_ref().map(|w| w.name.as_str())),
+            ("/identifier", Some(identifier)),
+            ("/old_value", old_value.as_ref().map(JsonText::as_str)),
+            ("/new_value", new_value.as_ref().map(JsonText::as_str)),
+            ("/context/ip_address", ip_address.as_deref()),
+            ("/context/user_agent", user_agent.as_deref()),
+            ("/context/request_id", request_id.as_deref()),
+        ];
+        let with_nul = texts.into_iter().find(|(_, text)| text.is_some_and(|t| t.contains('\0')));
+        with_nul.map_or(Ok(()), |(pointer, _)| Err(pointer))
+    }
+
     /// Whether `entry` is this one, recorded: nothing sent here says otherwise. An
     /// `occurred_at` that was left to the service matches any, so that a sender may repeat
     /// a request whose answer it never got.

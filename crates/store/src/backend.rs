@@ -49,7 +49,7 @@ pub struct Page {
 pub enum LogState {
     /// Nothing was ever recorded in it.
     Absent,
-    /// It lives; holds the organization's name in its newest entry.
+    /// It lives; holds the organization's name in the newest entry of a service.
     Live(String),
     /// The organization was deleted.
     Deleted,

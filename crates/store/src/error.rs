@@ -36,6 +36,11 @@ impl Error {
     pub(crate) fn is_unreadable(&self) -> bool {
         matches!(self, Error::Database(sqlx::Error::Decode(_)))
     }
+
+    /// Whether the database refused what it was given, so that it may well take other data.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Error::Database(error) if is_refusal(error))
+    }
 }
 
 impl From<sqlx::Error> for Error {
@@ -49,6 +54,24 @@ pub(crate) fn is_cancelled(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("57014"))
 }
 
+/// What the database says went wrong.
+enum Code {
+    /// SQLite's primary result code.
+    Sqlite(u32),
+    /// PostgreSQL's SQLSTATE.
+    Postgres(String),
+}
+
+fn code(error: &sqlx::Error) -> Option<Code> {
+    let error = error.as_database_error()?;
+    let code = error.code()?;
+    match error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+        Some(_) => Some(Code::Sqlite(code.parse::<u32>().ok()? & 0xff)),
+        None => Some(Code::Postgres(code.into_owned())),
+    }
+}
+
+/// Whether it may be over after a while, on another connection.
 fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -57,28 +80,48 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed
-        | sqlx::Error::BeginFailed => true,
-        sqlx::Error::Database(error) => {
-            let code = error.code().unwrap_or_default();
-            match code.as_ref().parse::<u32>() {
-                // SQLite's primary result codes: BUSY, LOCKED, IOERR, FULL, CANTOPEN.
-                Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 10 | 13 | 14),
-                // PostgreSQL's SQLSTATE: connection, resources, operator intervention, system,
-                // serialization, and a lock that was not to be had.
-                _ => {
-                    ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class))
-                        || code == "55P03"
-                        || code == "25006"
-                }
+        | sqlx::Error::BeginFailed
+        // A transaction before this one did not end, which is its connection's fault.
+        | sqlx::Error::InvalidSavePointStatement => true,
+        error => match code(error) {
+            // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL.
+            Some(Code::Sqlite(code)) => matches!(code, 5..=10 | 13..=15),
+            // Connection, resources (memory, disk), operator intervention, system, serialization,
+            // a lock that was not to be had, and a server that takes no writes.
+            Some(Code::Postgres(code)) => {
+                ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class))
+                    || code == "55P03"
+                    || code == "25006"
             }
+            None => false,
+        },
+    }
+}
+
+/// Whether another request may well be taken: what was refused are the data.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    match code(error) {
+        // TOOBIG, CONSTRAINT, MISMATCH.
+        Some(Code::Sqlite(code)) => matches!(code, 18..=20),
+        // Data, integrity, limits of the program (of an index row, for one), and triggers.
+        Some(Code::Postgres(code)) => {
+            ["22", "23", "54", "P0"].iter().any(|class| code.starts_with(class))
         }
-        _ => false,
+        None => matches!(error, sqlx::Error::Encode(_)),
     }
 }
 
 /// Why entries were not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
+    /// A text has U+0000, which PostgreSQL can't hold. What senders give is checked before.
+    #[error("the text at {pointer} of entry {index} contains U+0000")]
+    UnfitText {
+        /// Which of the entries.
+        index: usize,
+        /// Where in it.
+        pointer: &'static str,
+    },
     /// The entries at these indexes have ids that are taken by entries with other content.
     #[error("ids are taken by entries with other content")]
     IdConflict(Vec<usize>),

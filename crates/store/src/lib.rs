@@ -105,10 +105,13 @@ impl Store {
     /// in order.
     ///
     /// # Errors
-    /// [`RecordError`]: an id that is taken by another entry, a deleted organization, a full
-    /// queue, or a database that fails. Nothing was recorded then, unless the connection broke
+    /// [`RecordError`]: a text with U+0000, an id that is taken by another entry, a deleted
+    /// organization, a full queue, or a database that fails. Nothing was recorded then, unless the connection broke
     /// during the commit; repeating with the same ids is safe in any case.
     pub async fn record(&self, entries: Vec<NewEntry>) -> Result<Vec<Recorded>, RecordError> {
+        for (index, entry) in entries.iter().enumerate() {
+            entry.check_texts().map_err(|pointer| RecordError::UnfitText { index, pointer })?;
+        }
         self.writer.record(entries).await
     }
 

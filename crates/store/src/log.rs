@@ -280,7 +280,9 @@ impl Backend for Database {
         count_removal(&mut transaction).await?;
         let removed = to_u64(head.next_sequence);
         let name = head.name.clone().unwrap_or_default();
-        let request = [vec![removal_entry(removal, &name, removed)]];
+        let entry = removal_entry(removal, &name, removed);
+        entry.check_texts().map_err(|pointer| RecordError::UnfitText { index: 0, pointer })?;
+        let request = [vec![entry]];
         let (mut entries, _) = self.write_requests(&mut transaction, &request, now, true).await?;
         transaction.commit().await.map_err(Error::from)?;
         let entry = entries.pop().ok_or(Error::Closed)?;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use activity_logs_model::wire::{RecordStatus, Recorded};
-use activity_logs_model::{Entry, NewEntry, OrganizationId, Timestamp};
+use activity_logs_model::{Entry, NewEntry, OrganizationId, Timestamp, Type};
 use uuid::Uuid;
 
 use crate::RecordError;
@@ -18,7 +18,7 @@ pub(crate) type LogKey = Option<OrganizationId>;
 pub(crate) struct LogHead {
     /// The sequence that the next entry gets.
     pub(crate) next_sequence: i64,
-    /// The organization's name in the newest entry.
+    /// The organization's name in the newest entry of a service; until there is one, in the first.
     pub(crate) name: Option<String>,
     /// Whether the organization was deleted.
     pub(crate) deleted: bool,
@@ -105,7 +105,7 @@ impl Planner {
             let Some(id) = entry.id else { continue };
             let key = (log_of(entry), id);
             let same = match self.recorded(&key) {
-                Some(recorded) => entry.is_same_as(recorded),
+                Some(recorded) => is_same(entry, recorded),
                 None => within.get(&key).is_none_or(|earlier| same_content(entry, earlier)),
             };
             if !same {
@@ -134,9 +134,15 @@ impl Planner {
             .entry(log.clone())
             .or_insert_with(|| self.heads.get(&log).cloned().unwrap_or_default());
         self.position += 1;
-        let entry = new.clone().recorded(id, self.now, self.position, head.next_sequence);
+        let mut entry = new.clone().recorded(id, self.now, self.position, head.next_sequence);
         head.next_sequence += 1;
-        head.name = entry.organization.as_ref().map(|organization| organization.name.clone());
+        if let Some(organization) = &mut entry.organization {
+            // What a reader knows of the name may be old: services alone rename.
+            match &head.name {
+                Some(name) if is_about_reading(new) => organization.name.clone_from(name),
+                _ => head.name = Some(organization.name.clone()),
+            }
+        }
         let receipt = receipt(&entry, RecordStatus::New);
         self.planned.insert(key, self.entries.len());
         self.entries.push(entry);
@@ -146,6 +152,21 @@ impl Planner {
 
 fn receipt(entry: &Entry, status: RecordStatus) -> Recorded {
     Recorded { id: entry.id, sequence: entry.sequence, position: entry.position, status }
+}
+
+/// Whether the entry is one that the service makes about reading.
+fn is_about_reading(entry: &NewEntry) -> bool {
+    entry.kind == Type::activity_logs()
+}
+
+/// Whether `recorded` is this entry. One about reading has taken the name that its log had.
+fn is_same(entry: &NewEntry, recorded: &Entry) -> bool {
+    if is_about_reading(entry) {
+        NewEntry { organization: recorded.organization.clone(), ..entry.clone() }
+            .is_same_as(recorded)
+    } else {
+        entry.is_same_as(recorded)
+    }
 }
 
 /// Whether two entries of one request say the same.
@@ -224,6 +245,34 @@ mod tests {
         let receipts = plan.results[0].as_ref().expect("recorded");
         assert_eq!((receipts[0].position, receipts[0].sequence), (5, 2));
         assert!(plan.results[1].is_err() && plan.entries.is_empty() && plan.heads.is_empty());
+    }
+
+    #[test]
+    fn only_services_name_an_organization() {
+        let named = |id, name: &str| {
+            let mut entry = entry(id, Some("a"), "x");
+            entry.organization.as_mut().expect("its organization").name = name.to_owned();
+            entry
+        };
+        let look = |id, name| NewEntry { kind: Type::activity_logs(), ..named(id, name) };
+        let names = |plan: &Plan| -> Vec<String> {
+            plan.entries.iter().flat_map(|e| e.organization.clone()).map(|o| o.name).collect()
+        };
+        let head = |plan: &Plan| plan.heads.values().next().expect("a head").clone();
+
+        let first = fresh(&[vec![look(1, "Given")], vec![look(2, "Other")]]);
+        assert_eq!(names(&first), ["Given", "Given"], "a log without a name takes the one given");
+        let heads = HashMap::from([(Some("a".parse().expect("an id")), head(&first))]);
+        let requests = [
+            vec![named(3, "Old")],
+            vec![named(4, "New"), look(5, "Old")],
+            vec![look(6, "Old"), look(5, "Older")],
+        ];
+        let second = plan(&requests, 12, heads, Vec::new(), NOW);
+        assert_eq!(names(&second), ["Old", "New", "New", "New"]);
+        assert_eq!(head(&second).name.as_deref(), Some("New"));
+        let again = second.results[2].as_ref().expect("the same look has the name of its log");
+        assert_eq!(again[1].status, RecordStatus::Duplicate);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use activity_logs_model::wire::{DeletionReceipt, Recorded};
 use activity_logs_model::{JsonText, NewEntry};
+use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -183,15 +184,8 @@ impl Group {
             return;
         }
         metrics::histogram!("activity_logs_commit_entries").record(group.entries as f64);
-        let results = match backend.commit(&group.requests, clock.now()).await {
-            Ok(results) => results,
-            // One request that the database refuses must not take the others with it.
-            Err(Error::Database(error)) if group.requests.len() > 1 => {
-                tracing::warn!(%error, "a group was refused; committing its requests one by one");
-                one_by_one(&group.requests, backend, clock).await
-            }
-            Err(error) => group.requests.iter().map(|_| Err(repeat(&error).into())).collect(),
-        };
+        let commit = |requests| backend.commit(requests, clock.now());
+        let results = commit_all(&group.requests, commit).await;
         drop(group.space);
         for (reply, result) in group.replies.into_iter().zip(results) {
             // Whoever asked may have gone; the entries are recorded all the same.
@@ -200,17 +194,34 @@ impl Group {
     }
 }
 
-async fn one_by_one(
-    requests: &[Vec<NewEntry>],
-    backend: &dyn Backend,
-    clock: &dyn Clock,
+/// Commits all requests as one transaction. Those that the database refuses are halved, and halved
+/// again: one bad request among thousands costs a dozen commits and takes no other with it.
+async fn commit_all<'a>(
+    requests: &'a [Vec<NewEntry>],
+    mut commit: impl FnMut(&'a [Vec<NewEntry>]) -> BoxFuture<'a, Result<Commit, Error>>,
 ) -> Commit {
     let mut results = Vec::with_capacity(requests.len());
-    for request in requests {
-        results.push(match backend.commit(std::slice::from_ref(request), clock.now()).await {
-            Ok(mut commit) => commit.pop().unwrap_or(Err(Error::Closed.into())),
-            Err(error) => Err(error.into()),
-        });
+    // What is to be committed, the last of them first.
+    let mut parts = vec![requests];
+    while let Some(part) = parts.pop() {
+        match commit(part).await {
+            Ok(committed) => results.extend(committed),
+            Err(error) if error.is_refusal() => {
+                if part.len() == 1 {
+                    tracing::error!(%error, "a request was refused by the database");
+                    results.push(Err(error.into()));
+                } else {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+            }
+            // Whatever it is, the rest would meet it too.
+            Err(error) => {
+                let rest = results.len()..requests.len();
+                results.extend(rest.map(|_| Err(repeat(&error).into())));
+                break;
+            }
+        }
     }
     results
 }
@@ -243,4 +254,64 @@ fn size_of_entries(entries: &[NewEntry]) -> usize {
             + text(&context.request_id)
     };
     entries.iter().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use activity_logs_model::record::parse_entry;
+    use activity_logs_model::{Catalog, Timestamp};
+
+    fn requests(count: usize) -> Vec<Vec<NewEntry>> {
+        let json = br#"{"type": "Users", "action": "Fetch", "user": {"id": "u", "name": "U"}}"#;
+        let entry = parse_entry(json, &Catalog::built_in(), Timestamp::EPOCH).expect("an entry");
+        let numbered =
+            |number: usize| vec![NewEntry { identifier: number.to_string(), ..entry.clone() }];
+        (0..count).map(numbered).collect()
+    }
+
+    /// What becomes of each request if the database refuses some, and how many commits it takes.
+    async fn committed(count: usize, refused: &[usize], error: fn() -> Error) -> (String, usize) {
+        let mut commits = 0;
+        let requests = requests(count);
+        let results = commit_all(&requests, |part| {
+            commits += 1;
+            let is_refused = |request: &Vec<NewEntry>| {
+                refused.iter().any(|n| request[0].identifier == n.to_string())
+            };
+            let answer = if part.iter().any(is_refused) {
+                Err(error())
+            } else {
+                Ok(part.iter().map(|_| Ok(Vec::new())).collect())
+            };
+            Box::pin(std::future::ready(answer))
+        })
+        .await;
+        (results.iter().map(|result| if result.is_ok() { '+' } else { '-' }).collect(), commits)
+    }
+
+    fn refusal() -> Error {
+        Error::Database(sqlx::Error::Encode("refused".into()))
+    }
+
+    #[tokio::test]
+    async fn one_bad_request_costs_few_commits() {
+        assert_eq!(committed(5, &[], refusal).await, ("+++++".to_owned(), 1));
+        assert_eq!(committed(1, &[0], refusal).await, ("-".to_owned(), 1));
+        assert_eq!(committed(8, &[2, 7], refusal).await.0, "++-++++-");
+        for bad in [0, 1_234, 3_999] {
+            let (results, commits) = committed(4_000, &[bad], refusal).await;
+            assert_eq!(results.find('-'), Some(bad));
+            assert_eq!(results.matches('+').count(), 3_999);
+            assert!(commits <= 25, "{commits} commits");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_is_not_asked_again() {
+        let away = || Error::Unavailable(sqlx::Error::PoolTimedOut);
+        assert_eq!(committed(4, &[2], away).await, ("----".to_owned(), 1));
+        let failing = || Error::Database(sqlx::Error::RowNotFound);
+        assert_eq!(committed(4, &[2], failing).await, ("----".to_owned(), 1));
+    }
 }

@@ -1,12 +1,15 @@
 //! The queue before the database: its bound, its end, and requests that share a commit.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use activity_logs_model::{Context, NewEntry, Timestamp};
-use activity_logs_store::{Error, Options, RecordError, Removal};
+use activity_logs_model::{Context, JsonText, NewEntry, Timestamp};
+use activity_logs_store::{Clock, Error, Options, RecordError, Removal};
 
 use crate::support::{
-    Subject, assert_dense, entries, entry, everything, id, log, patient, person, record, send,
+    Subject, assert_dense, entries, entry, everything, id, log, now, patient, person, record, send,
+    workspace,
 };
 
 contract!(
@@ -14,7 +17,25 @@ contract!(
     a_request_larger_than_the_queue_goes_alone,
     closing_commits_what_was_accepted,
     one_poison_request_harms_no_other,
+    refused_requests_cost_few_commits,
+    what_one_database_can_not_hold_neither_takes,
 );
+
+/// Counts the commits: the store looks at the clock for each.
+#[derive(Default)]
+struct CountingClock(AtomicUsize);
+
+impl Clock for CountingClock {
+    fn now(&self) -> Timestamp {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        now()
+    }
+}
+
+/// An entry that passes the store's door and that no database takes.
+fn poison() -> NewEntry {
+    NewEntry { occurred_at: Some(Timestamp::from_micros(-1)), ..entry(Some("acme"), "poison") }
+}
 
 async fn a_full_queue_refuses_and_keeps_what_it_took(subject: Subject) {
     const QUEUE: usize = 64 * 1024;
@@ -122,8 +143,7 @@ async fn one_poison_request_harms_no_other(subject: Subject) {
     for number in 0..8 {
         let mut request = entries(Some("acme"), 2);
         if number % 4 == 2 {
-            let before_1970 = Some(Timestamp::from_micros(-1));
-            request.push(NewEntry { occurred_at: before_1970, ..entry(Some("acme"), "poison") });
+            request.push(poison());
             poisons.push(send(&store, request).await.expect("accepted"));
         } else {
             let ids: Vec<_> = request.iter().map(|entry| entry.id).collect();
@@ -145,4 +165,63 @@ async fn one_poison_request_harms_no_other(subject: Subject) {
     assert_eq!(written.iter().map(|entry| Some(entry.id)).collect::<Vec<_>>(), sent);
     assert_dense(&written);
     record(&store, entries(Some("acme"), 1)).await;
+}
+
+async fn refused_requests_cost_few_commits(subject: Subject) {
+    const REQUESTS: usize = 400;
+    let clock = Arc::new(CountingClock::default());
+    let store = subject.open_with(Options { clock: clock.clone(), ..patient() }).await;
+    let mut raw = subject.raw().await;
+    raw.hold_write_lock().await;
+    let mut pending = Vec::new();
+    for number in 0..REQUESTS {
+        let request = if number == 250 { vec![poison()] } else { entries(Some("acme"), 1) };
+        pending.push(send(&store, request).await.expect("accepted"));
+    }
+    raw.release_write_lock().await;
+    let answers = futures_util::future::join_all(pending).await;
+    let refused: Vec<_> = (0..REQUESTS).filter(|number| answers[*number].is_err()).collect();
+    assert_eq!(refused, [250]);
+    // The first request may go alone; the others share a group.
+    let commits = clock.0.load(Ordering::Relaxed);
+    assert!((3..=24).contains(&commits), "{commits} commits");
+    assert_dense(&log(&store, Some("acme")).await);
+}
+
+async fn what_one_database_can_not_hold_neither_takes(subject: Subject) {
+    let clock = Arc::new(CountingClock::default());
+    let store = subject.open_with(Options { clock: clock.clone(), ..patient() }).await;
+    let with = |change: fn(&mut NewEntry)| {
+        let mut entry = entry(Some("acme"), "fine");
+        entry.workspace = Some(workspace("lab"));
+        change(&mut entry);
+        entry
+    };
+    let unfit = [
+        ("/identifier", with(|entry| entry.identifier = "a\0b".to_owned())),
+        ("/user/name", with(|entry| entry.user.name = "\0".to_owned())),
+        ("/user/email", with(|entry| entry.user.email = Some("a@\0".to_owned()))),
+        ("/organization/name", with(|e| e.organization.as_mut().expect("one").name.push('\0'))),
+        ("/workspace/name", with(|e| e.workspace.as_mut().expect("one").name.push('\0'))),
+        ("/old_value", with(|e| e.old_value = Some(JsonText::from_stored("\"\0\"".to_owned())))),
+        ("/new_value", with(|e| e.new_value = Some(JsonText::from_stored("\"\0\"".to_owned())))),
+        ("/context/ip_address", with(|e| e.context.ip_address = Some("\0".to_owned()))),
+        ("/context/user_agent", with(|e| e.context.user_agent = Some("\0".to_owned()))),
+        ("/context/request_id", with(|e| e.context.request_id = Some("\0".to_owned()))),
+    ];
+    for (at, entry) in unfit {
+        let answer = store.record(vec![with(|_| ()), entry]).await;
+        let is_told =
+            matches!(&answer, Err(RecordError::UnfitText { index: 1, pointer }) if *pointer == at);
+        assert!(is_told, "{at}: {answer:?}");
+    }
+    assert_eq!(clock.0.load(Ordering::Relaxed), 0, "refused at the door");
+    record(&store, vec![with(|_| ())]).await;
+    assert_eq!(everything(&store).await.len(), 1);
+
+    let user = activity_logs_model::Person { name: "\0".to_owned(), ..person("root") };
+    let removal = Removal { organization: id("acme"), user, context: Context::default() };
+    let answer = store.remove_organization(removal).await;
+    assert!(matches!(answer, Err(RecordError::UnfitText { .. })), "{answer:?}");
+    assert_eq!(everything(&store).await.len(), 1, "nothing was removed");
 }
