@@ -296,7 +296,7 @@ fn mint(arguments: Token) -> anyhow::Result<String> {
             RoleArgument::User => Role::User,
             RoleArgument::Service => Role::Service,
         },
-        organizations,
+        organizations: (!organizations.is_empty()).then_some(organizations),
         workspaces,
     };
     // The service must accept what is minted here.

@@ -47,7 +47,8 @@ impl Person {
     /// The organization they start in; who sees everything has none.
     fn organization(&self) -> Option<&str> {
         let Claims { organizations, workspaces, .. } = &self.claims;
-        let member = organizations.first().map(|organization| organization.id.as_str());
+        let member =
+            organizations.iter().flatten().next().map(|organization| organization.id.as_str());
         member.or_else(|| workspaces.first().map(|grant| grant.organization_id.as_str()))
     }
 }

@@ -119,7 +119,8 @@ fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
 
 /// What somebody is, in the organization whose page is shown.
 fn role(me: &Me, organization: Option<&str>) -> &'static str {
-    let member = |id| me.organizations.iter().find(|membership| membership.id.as_str() == id);
+    let member =
+        |id| me.organizations.iter().flatten().find(|membership| membership.id.as_str() == id);
     match (me.role, organization) {
         (Role::Admin, _) => "Administrator",
         (Role::Service, _) => "Service",
@@ -136,7 +137,13 @@ fn role(me: &Me, organization: Option<&str>) -> &'static str {
 #[component]
 fn Start() -> impl IntoView {
     let session = expect_context::<Session>();
-    let first = session.me.organizations.first().map(|organization| organization.id.to_string());
+    let first = session
+        .me
+        .organizations
+        .iter()
+        .flatten()
+        .next()
+        .map(|organization| organization.id.to_string());
     let granted = session.me.workspaces.first().map(|grant| grant.organization_id.to_string());
     let target = match first.or(granted) {
         Some(id) => format!("/organizations/{id}"),

@@ -16,6 +16,7 @@ on_both_databases! {
     no_operation_answers_without_a_genuine_token
     no_operation_answers_a_token_forged_for_a_key_set
     another_organizations_member_gets_nothing
+    a_service_of_no_organization_records_nowhere
     unknown_paths_and_methods_are_problems
 }
 
@@ -255,6 +256,34 @@ async fn another_organizations_member_gets_nothing(kind: Kind) {
     }
     let log = service.get("/api/v1/organizations/acme/activity-logs", &admin()).await;
     assert_eq!(log.body["total"], 5, "the entry, and eve's denied attempts");
+}
+
+/// What is set but empty never widens.
+async fn a_service_of_no_organization_records_nowhere(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let platform = json!({"type": "Plans", "action": "FetchAll", "user": {"id": "a", "name": "A"}});
+    for (organizations, acme, platform_log) in [
+        (Some(json!([])), 403, 403),
+        (Some(json!([{"id": "umbrella"}])), 403, 403),
+        (Some(json!([{"id": "acme"}])), 201, 403),
+        (Some(json!(null)), 201, 201),
+        (None, 201, 201),
+    ] {
+        let mut claims = json!({"sub": "billing", "role": "service"});
+        if let Some(organizations) = &organizations {
+            claims["organizations"] = organizations.clone();
+        }
+        let bearer = token(claims);
+        for (entry, status) in [(entry("acme", "x"), acme), (platform.clone(), platform_log)] {
+            let request = service.request(Method::POST, "/api/v1/activity-logs", Some(&bearer));
+            let answer = Answer::of(request.json(&json!({"entries": [entry]}))).await;
+            assert_eq!(answer.status, status, "{organizations:?}: {answer:?}");
+        }
+        let me = service.get("/api/v1/me", &bearer).await;
+        assert_eq!(me.body["organizations"], organizations.unwrap_or_default());
+    }
+    let nobody = token(json!({"sub": "u", "role": "user"}));
+    assert_eq!(service.get("/api/v1/me", &nobody).await.body["organizations"], json!([]));
 }
 
 async fn unknown_paths_and_methods_are_problems(kind: Kind) {

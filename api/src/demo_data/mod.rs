@@ -61,7 +61,7 @@ pub(crate) fn people() -> Vec<DemoPerson> {
             name: Some("Recorder".to_owned()),
             email: None,
             role: Role::Service,
-            organizations: Vec::new(),
+            organizations: None,
             workspaces: Vec::new(),
         },
     });
@@ -78,14 +78,16 @@ fn claims(actor: &Actor, role: Role) -> Claims {
         name: Some(actor.name.to_owned()),
         email: actor.email.map(str::to_owned),
         role,
-        organizations: members
-            .map(|part| MembershipClaim {
-                id: text(part.place),
-                name: named(part.place),
-                workspaces: (!part.only.is_empty())
-                    .then(|| part.only.iter().map(|id| text(id)).collect()),
-            })
-            .collect(),
+        organizations: Some(
+            members
+                .map(|part| MembershipClaim {
+                    id: text(part.place),
+                    name: named(part.place),
+                    workspaces: (!part.only.is_empty())
+                        .then(|| part.only.iter().map(|id| text(id)).collect()),
+                })
+                .collect(),
+        ),
         workspaces: guests
             .flat_map(|part| part.only.iter().map(|id| (part.place, id)))
             .map(|(place, id)| GrantClaim { organization_id: text(place), id: text(id) })

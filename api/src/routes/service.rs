@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use activity_logs_model::Role;
 use activity_logs_model::paging::parse_only;
 use activity_logs_model::wire::{ActivityTypes, Health, Me};
 use actix_web::http::header::ContentType;
@@ -24,7 +25,10 @@ pub async fn get_me(caller: Signed, request: HttpRequest) -> Result<HttpResponse
         name: caller.person.name,
         email: caller.person.email,
         role: caller.role,
-        organizations: caller.memberships,
+        organizations: match caller.role {
+            Role::Service => caller.memberships,
+            Role::Admin | Role::User => Some(caller.memberships.unwrap_or_default()),
+        },
         workspaces: caller.grants,
     }))
 }

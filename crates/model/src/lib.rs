@@ -7,6 +7,7 @@
 //! definition of every word.
 
 pub mod catalog;
+mod claims;
 pub mod entry;
 pub mod filter;
 pub mod id;

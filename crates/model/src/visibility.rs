@@ -24,22 +24,24 @@ pub enum Role {
 /// The claims of a token that decide what its bearer may do. Other claims are ignored here;
 /// `exp`, `nbf`, `iss` and `aud` are checked where the signature is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Box<serde_json::value::RawValue>")]
 pub struct Claims {
     /// Who the bearer is.
     pub sub: UserId,
     /// Their name; their id stands in where it is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Their e-mail address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// What they are.
     pub role: Role,
-    /// The organizations they are members of; for a service, those it may record into.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub organizations: Vec<MembershipClaim>,
+    /// The organizations they are members of; for a service, those it may record into. A service
+    /// without this claim may record anywhere, one with an empty list nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizations: Option<Vec<MembershipClaim>>,
     /// Single workspaces they were granted, in organizations of their own or others.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub workspaces: Vec<GrantClaim>,
 }
 
@@ -76,8 +78,8 @@ pub struct Caller {
     pub person: Person,
     /// What they are.
     pub role: Role,
-    /// Their memberships, as the token has them.
-    pub memberships: Vec<MembershipClaim>,
+    /// Their memberships, as the token has them; an empty list is not a missing one.
+    pub memberships: Option<Vec<MembershipClaim>>,
     /// Their grants, as the token has them.
     pub grants: Vec<GrantClaim>,
 }
@@ -88,7 +90,7 @@ impl TryFrom<Claims> for Caller {
     fn try_from(claims: Claims) -> Result<Self, String> {
         let name = claims.name.unwrap_or_else(|| claims.sub.to_string());
         check_text(&name, 1, MAX_NAME_LENGTH).map_err(|why| format!("the claim name {why}"))?;
-        for name in claims.organizations.iter().filter_map(|o| o.name.as_ref()) {
+        for name in claims.organizations.iter().flatten().filter_map(|o| o.name.as_ref()) {
             check_text(name, 1, MAX_NAME_LENGTH)
                 .map_err(|why| format!("an organization's name in the claims {why}"))?;
         }
@@ -112,7 +114,7 @@ impl Caller {
             Role::Service => Visibility::Nothing,
             Role::User => {
                 let mut reach: BTreeMap<OrganizationId, Reach> = BTreeMap::new();
-                for membership in &self.memberships {
+                for membership in self.memberships.iter().flatten() {
                     let granted = match &membership.workspaces {
                         None => Reach::Whole,
                         Some(workspaces) => Reach::Part {
@@ -136,13 +138,14 @@ impl Caller {
     /// Whether a service may record into this log (`None` is the platform log).
     pub fn may_record_into(&self, organization: Option<&OrganizationId>) -> bool {
         self.role == Role::Service
-            && (self.memberships.is_empty()
-                || organization.is_some_and(|id| self.memberships.iter().any(|m| m.id == *id)))
+            && self.memberships.as_ref().is_none_or(|listed| {
+                organization.is_some_and(|id| listed.iter().any(|m| m.id == *id))
+            })
     }
 
     /// The organization's name as the token has it.
     pub fn organization_name(&self, organization: &OrganizationId) -> Option<&str> {
-        let membership = self.memberships.iter().find(|m| m.id == *organization)?;
+        let membership = self.memberships.iter().flatten().find(|m| m.id == *organization)?;
         membership.name.as_deref()
     }
 }
@@ -320,6 +323,9 @@ mod tests {
         assert!(acme.may_record_into(Some(&a)));
         assert!(!acme.may_record_into(Some(&b)) && !acme.may_record_into(None));
         assert!(!acme.visibility().allows(&entry("s", "Users", Some("acme"), None)));
+        let nowhere =
+            caller(serde_json::json!({"sub": "s", "role": "service", "organizations": []}));
+        assert!(!nowhere.may_record_into(Some(&a)) && !nowhere.may_record_into(None));
         let admin = caller(serde_json::json!({"sub": "a", "role": "admin"}));
         assert!(!admin.may_record_into(Some(&a)));
     }

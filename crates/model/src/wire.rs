@@ -131,8 +131,9 @@ pub struct Me {
     pub email: Option<String>,
     /// What I am.
     pub role: Role,
-    /// My memberships.
-    pub organizations: Vec<MembershipClaim>,
+    /// My memberships. Of a service, the organizations it may record into: null where it may
+    /// record anywhere.
+    pub organizations: Option<Vec<MembershipClaim>>,
     /// My grants.
     pub workspaces: Vec<GrantClaim>,
 }
