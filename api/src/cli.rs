@@ -164,11 +164,13 @@ struct Token {
     /// What they are.
     #[arg(long, env = "ACTIVITY_LOGS_ROLE", value_enum)]
     role: RoleArgument,
-    /// An organization they are a member of (a service: may record into), as ID or ID=NAME.
+    /// An organization they are a member of (a service: may record into), as ID or ID=NAME;
+    /// several are separated by commas. `%`, `,` and, in the id, `=` are written %25, %2C and %3D.
     #[arg(long, env = "ACTIVITY_LOGS_ORGANIZATION", value_delimiter = ',')]
     organization: Vec<OrganizationArgument>,
     /// A workspace, as ORGANIZATION/WORKSPACE: restricts the membership in an organization
-    /// that is named too, and is a grant of its own in any other.
+    /// that is named too, and is a grant of its own in any other. Several are separated by
+    /// commas. `%`, `,` and `/` in an id are written %25, %2C and %2F.
     #[arg(long, env = "ACTIVITY_LOGS_WORKSPACE", value_delimiter = ',')]
     workspace: Vec<WorkspaceArgument>,
     /// How long it is valid, for example `15m`, `8h` or `30days`.

@@ -1,6 +1,7 @@
 //! What a handler gets of a request. Each type proves the permission that its name says:
 //! a handler that takes an [`OrganizationReader`] can't be reached by anybody else.
 
+use activity_logs_model::percent;
 use activity_logs_model::visibility::{Role, Visibility};
 use activity_logs_model::{
     Caller, Context, FieldError, OrganizationId, OrganizationRef, ProblemCode,
@@ -44,14 +45,24 @@ fn path_parameter<T: std::str::FromStr<Err: ToString>>(
     request: &HttpRequest,
     name: &str,
 ) -> Result<T, ApiError> {
-    let text = request.match_info().get(name).unwrap_or_default();
-    text.parse().map_err(|why: T::Err| {
+    let name = format!("{{{name}}}");
+    let decoded = percent::decode(path_segment(request, &name)).map_err(|why| why.to_string());
+    let parsed = decoded.and_then(|text| text.parse().map_err(|why: T::Err| why.to_string()));
+    parsed.map_err(|why| {
         ApiError::with_errors(
             ProblemCode::MalformedParameters,
             "A part of the path can't be read.",
-            vec![FieldError::new(format!("{{{name}}}"), why)],
+            vec![FieldError::new(name, why)],
         )
     })
+}
+
+/// The segment of the path that stands where the pattern has `name`, as it was sent. What actix
+/// matches is decoded but for `%2F`, `%25` and `%2B`, and altered where it is not UTF-8.
+fn path_segment<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
+    let pattern = request.match_pattern().unwrap_or_default();
+    let at = pattern.split('/').position(|segment| segment == name);
+    at.and_then(|at| request.uri().path().split('/').nth(at)).unwrap_or_default()
 }
 
 async fn signed(request: &HttpRequest) -> Result<Caller, ApiError> {

@@ -1,8 +1,11 @@
 //! Minting tokens with the configured secret.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use activity_logs_model::percent;
 use activity_logs_model::visibility::{GrantClaim, MembershipClaim};
 use activity_logs_model::{Claims, OrganizationId, WorkspaceId};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -42,44 +45,52 @@ pub(crate) fn mint(
     )?)
 }
 
-/// `ID` or `ID=NAME`.
+/// `ID` or `ID=NAME`, both percent-encoded where they have a `%`, a comma or (the id) a `=`.
 #[derive(Debug, Clone)]
 pub(crate) struct OrganizationArgument {
     id: OrganizationId,
     name: Option<String>,
 }
 
-impl std::str::FromStr for OrganizationArgument {
+impl FromStr for OrganizationArgument {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let (id, name) = match text.split_once('=') {
-            Some((id, name)) => (id, Some(name.to_owned())),
+            Some((id, name)) => (id, Some(name)),
             None => (text, None),
         };
-        let id = id.parse().map_err(|why| format!("the organization's id {why}"))?;
-        Ok(Self { id, name })
+        let name = name.map(percent::decode).transpose();
+        let name = name.map_err(|why| format!("the organization's name {why}"))?;
+        Ok(Self { id: decode_id(id, "organization")?, name })
     }
 }
 
-/// `ORGANIZATION/WORKSPACE`.
+/// `ORGANIZATION/WORKSPACE`, both percent-encoded where they have a `%`, a slash or a comma.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkspaceArgument {
     organization: OrganizationId,
     workspace: WorkspaceId,
 }
 
-impl std::str::FromStr for WorkspaceArgument {
+impl FromStr for WorkspaceArgument {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let (organization, workspace) =
-            text.split_once('/').ok_or("must be ORGANIZATION/WORKSPACE")?;
+        let parts: Vec<&str> = text.split('/').collect();
+        let [organization, workspace] = parts[..] else {
+            return Err(
+                "must be ORGANIZATION/WORKSPACE; a slash within an id is written %2F".into()
+            );
+        };
         Ok(Self {
-            organization: organization
-                .parse()
-                .map_err(|why| format!("the organization's id {why}"))?,
-            workspace: workspace.parse().map_err(|why| format!("the workspace's id {why}"))?,
+            organization: decode_id(organization, "organization")?,
+            workspace: decode_id(workspace, "workspace")?,
         })
     }
+}
+
+fn decode_id<T: FromStr<Err: Display>>(text: &str, whose: &str) -> Result<T, String> {
+    let id = percent::decode(text).map_err(|why| format!("the {whose}'s id {why}"))?;
+    id.parse().map_err(|why| format!("the {whose}'s id {why}"))
 }
 
 /// Memberships and grants from arguments: a workspace of an organization that is named too
@@ -116,5 +127,31 @@ mod tests {
         assert_eq!(members[0].workspaces.as_deref(), Some(&["ws-1".parse().unwrap()][..]));
         assert_eq!((members[0].name.as_deref(), &members[1].workspaces), (Some("Acme"), &None));
         assert_eq!((grants[0].organization_id.as_str(), grants[0].id.as_str()), ("other", "ws-9"));
+    }
+
+    #[test]
+    fn ids_with_separators_are_percent_encoded() {
+        let organization: OrganizationArgument =
+            "cn%3DAda%2Cou%3DEng=A = B%2C 100%25".parse().unwrap();
+        assert_eq!(organization.id.as_str(), "cn=Ada,ou=Eng");
+        assert_eq!(organization.name.as_deref(), Some("A = B, 100%"));
+        let workspace: WorkspaceArgument = "a%2Fb/auth0|x%2Fy".parse().unwrap();
+        assert_eq!(workspace.organization.as_str(), "a/b");
+        assert_eq!(workspace.workspace.as_str(), "auth0|x/y");
+        for (wrong, says) in [
+            ("a/b/c", "%2F"),
+            ("acme", "ORGANIZATION/WORKSPACE"),
+            ("acme/%20x", "the workspace's id must be 1 to 255 bytes"),
+            ("ac%me/x", "the organization's id must be percent-encoded"),
+        ] {
+            let error = wrong.parse::<WorkspaceArgument>().unwrap_err();
+            assert!(error.contains(says), "{wrong}: {error}");
+        }
+        assert!(
+            "acme=100%"
+                .parse::<OrganizationArgument>()
+                .unwrap_err()
+                .contains("name must be percent")
+        );
     }
 }

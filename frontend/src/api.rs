@@ -1,6 +1,7 @@
 //! The REST API as the app uses it. What needs a token is a method of [`Signed`], which can't
 //! be had without one.
 
+use activity_logs_model::percent::encode;
 use activity_logs_model::wire::{ActivityTypes, DailyActivity, Listing, Me, Organizations, Recent};
 use activity_logs_model::{Entry, Problem};
 use gloo_net::http::Request;
@@ -81,7 +82,7 @@ impl Signed {
     pub(crate) async fn organizations(&self, search: &str) -> Result<Organizations, Failure> {
         let search = match search {
             "" => String::new(),
-            text => format!("&q={}", String::from(js_sys::encode_uri_component(text))),
+            text => format!("&q={}", encode(text)),
         };
         self.get(&format!("/api/v1/organizations?page_size=50{search}")).await
     }
@@ -107,7 +108,7 @@ impl Signed {
         days: u64,
         time_zone: &str,
     ) -> Result<DailyActivity, Failure> {
-        let zone = String::from(js_sys::encode_uri_component(time_zone));
+        let zone = encode(time_zone);
         self.get(&format!("{}/days?days={days}&time_zone={zone}", logs(Some(organization)))).await
     }
 
@@ -117,7 +118,7 @@ impl Signed {
         organization: Option<&str>,
         id: &str,
     ) -> Result<Entry, Failure> {
-        self.get(&format!("{}/{id}", logs(organization))).await
+        self.get(&format!("{}/{}", logs(organization), encode(id))).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -127,7 +128,7 @@ impl Signed {
 
 fn logs(organization: Option<&str>) -> String {
     match organization {
-        Some(id) => format!("/api/v1/organizations/{id}/activity-logs"),
+        Some(id) => format!("/api/v1/organizations/{}/activity-logs", encode(id)),
         None => "/api/v1/activity-logs".to_owned(),
     }
 }

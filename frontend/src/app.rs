@@ -4,8 +4,9 @@ use activity_logs_model::Role;
 use activity_logs_model::wire::Me;
 use leptos::prelude::*;
 use leptos_router::components::{A, FlatRoutes, Route, Router};
-use leptos_router::hooks::use_location;
-use leptos_router::path;
+use leptos_router::hooks::{use_location, use_navigate};
+use leptos_router::{NavigateOptions, path};
+use wasm_bindgen::JsCast as _;
 
 use crate::browser::{focus, keep, kept, local_storage, matches, set_title};
 use crate::components::states::Failed;
@@ -14,6 +15,7 @@ use crate::pages::activity_logs::ActivityLogs;
 use crate::pages::dashboard::Dashboard;
 use crate::pages::sign_in::SignIn;
 use crate::session::{Session, Sessions, State};
+use crate::url::{dashboard_path, log_path, organization_of};
 
 const THEME: &str = "activity-logs.theme";
 
@@ -47,11 +49,7 @@ pub(crate) fn App() -> impl IntoView {
 fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
     let sessions = crate::session::sessions();
     let path = use_location().pathname;
-    let organization = Memo::new(move |_| {
-        let path = path.get();
-        let rest = path.strip_prefix("/organizations/")?;
-        rest.split('/').next().filter(|id| !id.is_empty()).map(str::to_owned)
-    });
+    let organization = Memo::new(move |_| organization_of(&path.get()));
     provide_context(session.clone());
     // A new page is announced, and the keyboard starts at its beginning.
     Effect::new(move |before: Option<String>| {
@@ -67,6 +65,15 @@ fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
         window_event_listener_untyped("online", move |_| is_offline.set(false)),
     ];
     on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
+    // The router would decode a link's path before it goes there, and an id with a percent sign or
+    // a backslash would become another one.
+    let navigate = use_navigate();
+    let follow = move |event: web_sys::MouseEvent| {
+        if let Some(href) = organization_link(&event) {
+            event.prevent_default();
+            navigate(&href, NavigateOptions::default());
+        }
+    };
     let me = session.me.clone();
     let role = move || organization.with(|id| role(&me, id.as_deref()));
     let is_dark = move || match theme.get_untracked() {
@@ -80,7 +87,7 @@ fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
     };
     view! {
         <a class="skip-link" href="#content" on:click=|event| { event.prevent_default(); focus("#content"); }>"Skip to the content"</a>
-        <header class="topbar">
+        <header class="topbar" on:click=follow.clone()>
             <A href="/" attr:class="brand">"Activity Logs"</A>
             <nav class="main-nav" aria-label="Main"><A href="/activity-logs">"All activity"</A></nav>
             <Switcher current=organization/>
@@ -96,12 +103,12 @@ fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
                 <p class="notice offline">"You are offline. What you see stays; nothing newer can be shown until you are back."</p>
             })}
         </div>
-        <div class="layout">
+        <div class="layout" on:click=follow>
             {move || organization.get().map(|id| view! {
                 <aside class="sidebar">
                     <nav aria-label="Organization">
-                        <A href=format!("/organizations/{id}") exact=true>"Dashboard"</A>
-                        <A href=format!("/organizations/{id}/activity-logs")>"Activity Logs"</A>
+                        <A href=dashboard_path(&id) exact=true>"Dashboard"</A>
+                        <A href=log_path(&id)>"Activity Logs"</A>
                     </nav>
                 </aside>
             })}
@@ -115,6 +122,17 @@ fn Frame(session: Session, theme: RwSignal<Option<String>>) -> impl IntoView {
             </main>
         </div>
     }
+}
+
+/// Where a click leads, if it follows a link to a page of an organization in this tab.
+fn organization_link(event: &web_sys::MouseEvent) -> Option<String> {
+    let elsewhere = event.meta_key() || event.ctrl_key() || event.shift_key() || event.alt_key();
+    if event.default_prevented() || event.button() != 0 || elsewhere {
+        return None;
+    }
+    let clicked: web_sys::Element = event.target()?.dyn_into().ok()?;
+    let href = clicked.closest("a[href]").ok()??.get_attribute("href")?;
+    organization_of(&href).map(|_| href)
 }
 
 /// What somebody is, in the organization whose page is shown.
@@ -146,7 +164,7 @@ fn Start() -> impl IntoView {
         .map(|organization| organization.id.to_string());
     let granted = session.me.workspaces.first().map(|grant| grant.organization_id.to_string());
     let target = match first.or(granted) {
-        Some(id) => format!("/organizations/{id}"),
+        Some(id) => dashboard_path(&id),
         None => "/activity-logs".to_owned(),
     };
     view! { <leptos_router::components::Redirect path=target/> }

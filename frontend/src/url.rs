@@ -1,7 +1,29 @@
-//! The address is the state of a list: its filters, its page and the entry that is open.
+//! Addresses of the app: where an organization's pages are, and the address of a list, which is
+//! its state: its filters, its page and the entry that is open.
 
 use activity_logs_model::paging::{ListingParameters, Scope};
+use activity_logs_model::percent;
 use activity_logs_model::{Catalog, Filter, PageSize, Problem};
+
+const ORGANIZATIONS: &str = "/organizations/";
+
+/// The path of an organization's dashboard.
+pub(crate) fn dashboard_path(organization: &str) -> String {
+    format!("{ORGANIZATIONS}{}", percent::encode(organization))
+}
+
+/// The path of an organization's log.
+pub(crate) fn log_path(organization: &str) -> String {
+    format!("{}/activity-logs", dashboard_path(organization))
+}
+
+/// The organization whose page has this path.
+pub(crate) fn organization_of(path: &str) -> Option<String> {
+    let segment = path.strip_prefix(ORGANIZATIONS)?.split('/').next()?;
+    // As the router reads it: what is not encoded stands for itself.
+    let id = percent::decode(segment).unwrap_or_else(|_| segment.to_owned());
+    Some(id).filter(|id| !id.is_empty())
+}
 
 /// What the address of a list says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +103,19 @@ mod tests {
 
     fn parse(query: &str) -> ListState {
         ListState::parse(query, Scope::Global, &Catalog::built_in(), PageSize::Fifty).unwrap()
+    }
+
+    #[test]
+    fn paths_lead_to_organizations_of_any_id() {
+        for id in ["acme", "auth0|64f1", "a/b\\c", "a%2Fb", "cn=Ada,ou=Eng", "?x#y", "ä b"] {
+            assert_eq!(organization_of(&dashboard_path(id)).as_deref(), Some(id));
+            assert_eq!(organization_of(&log_path(id)).as_deref(), Some(id));
+            assert_eq!(log_path(id).matches('/').count(), 3, "{id}");
+        }
+        assert_eq!(dashboard_path("a:b@c.d"), "/organizations/a:b@c.d");
+        assert_eq!(organization_of("/organizations/a%b").as_deref(), Some("a%b"));
+        assert_eq!(organization_of("/organizations/"), None);
+        assert_eq!(organization_of("/activity-logs"), None);
     }
 
     #[test]

@@ -80,7 +80,7 @@ CREATE TABLE run_keys (
     PRIMARY KEY (run, chunk)
 );
 
--- For each list of each log ('*': of all together) its ranks in a run. A list named '' holds all
+-- For each list of each log ('!': of all together) its ranks in a run. A list named '' holds all
 -- lists of a log that has few entries in the run.
 CREATE TABLE run_lists (
     organization_id TEXT COLLATE "C" NOT NULL,

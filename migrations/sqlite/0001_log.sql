@@ -143,7 +143,7 @@ CREATE TABLE run_keys (
     PRIMARY KEY (run, chunk)
 ) STRICT;
 
--- For each list of each log ('*': of all together) its ranks in a run. A list named '' holds all
+-- For each list of each log ('!': of all together) its ranks in a run. A list named '' holds all
 -- lists of a log that has few entries in the run.
 CREATE TABLE run_lists (
     organization_id TEXT NOT NULL,

@@ -5,6 +5,7 @@
 mod access;
 mod days;
 mod faults;
+mod ids;
 mod keys;
 mod program;
 mod reading;

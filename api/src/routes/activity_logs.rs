@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use activity_logs_model::paging::{self, DaysParameters, ListingParameters};
+use activity_logs_model::percent;
 use activity_logs_model::record::{self, MAX_BODY_BYTES, Rejection};
 use activity_logs_model::wire::{DailyActivity, DayActivity, Listing, Recent, RecordResponse};
 use activity_logs_model::{
@@ -261,7 +262,7 @@ async fn listing(
     let (page, ()) = try_join(read, recorded).await?;
     let total_pages = parameters.page_size.pages(page.total);
 
-    let links = links(request.path(), &parameters, as_of, total_pages);
+    let links = links(request.uri().path(), &parameters, as_of, total_pages);
     let listing = Listing {
         items: page.entries,
         page: parameters.page,
@@ -279,6 +280,7 @@ fn json_with_links(body: &impl Serialize, links: &str) -> HttpResponse {
 
 /// The `Link` header (RFC 8288): other pages of the same listing, pinned to its position.
 fn links(path: &str, parameters: &ListingParameters, as_of: i64, total_pages: u64) -> String {
+    let path = percent::ascii(path);
     let last = total_pages.max(1);
     let page = parameters.page;
     let mut pages = vec![("first", 1)];

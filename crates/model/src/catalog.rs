@@ -22,13 +22,21 @@ fn is_token(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+#[cfg(feature = "openapi")]
+fn token_schema(example: &str) -> utoipa::openapi::ObjectBuilder {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .pattern(Some("^[A-Z][A-Za-z0-9]{0,63}$"))
+        .examples([example])
+}
+
 checked_text!(
     /// What kind of resource was acted on.
-    Type: is_token, InvalidToken, "^[A-Z][A-Za-z0-9]{0,63}$", "Workspace"
+    Type: is_token, InvalidToken, token_schema("Workspace")
 );
 checked_text!(
     /// Which operation was done to it.
-    Action: is_token, InvalidToken, "^[A-Z][A-Za-z0-9]{0,63}$", "Update"
+    Action: is_token, InvalidToken, token_schema("Update")
 );
 
 impl Type {

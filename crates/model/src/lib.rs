@@ -13,6 +13,7 @@ pub mod filter;
 pub mod id;
 pub mod json;
 pub mod paging;
+pub mod percent;
 pub mod problem;
 pub mod record;
 pub mod time;

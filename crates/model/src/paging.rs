@@ -353,7 +353,7 @@ mod tests {
             ("as_of=-1", InvalidParameters, "?as_of"),
             ("type=Userz", InvalidParameters, "?type"),
             ("type=", InvalidParameters, "?type"),
-            ("user_id=a%20b", InvalidParameters, "?user_id"),
+            ("user_id=a%20", InvalidParameters, "?user_id"),
             ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", InvalidParameters, "?from"),
         ] {
             let problem = parse(query).unwrap_err();

@@ -82,10 +82,7 @@ pub struct FieldError {
     #[cfg_attr(feature = "openapi", schema(examples("/entries/0/user/id")))]
     pub pointer: String,
     /// What is wrong with it, for people.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(examples("must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"))
-    )]
+    #[cfg_attr(feature = "openapi", schema(examples("must be 1 to 256 characters, is 0")))]
     pub detail: String,
 }
 

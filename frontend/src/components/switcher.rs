@@ -6,6 +6,7 @@ use leptos_router::components::A;
 use crate::ask::ask;
 use crate::browser::{element, focus, number};
 use crate::session::Session;
+use crate::url::dashboard_path;
 
 /// A searchable list of the organizations one may open.
 #[component]
@@ -58,7 +59,7 @@ pub(crate) fn Switcher(
         let is_current = current.get_untracked().as_deref() == Some(id.as_str());
         view! {
             <li on:click=move |_| shut() class:current=is_current>
-                <A href=format!("/organizations/{id}")><span class="text">{name}</span></A>
+                <A href=dashboard_path(&id)><span class="text">{name}</span></A>
             </li>
         }
     };

@@ -12,6 +12,7 @@ use crate::components::states::{Empty, Failed, Skeleton};
 use crate::components::table::OutcomeBadge;
 use crate::logic::values::visible;
 use crate::session::{Session, sessions};
+use crate::url::log_path;
 
 /// How many rows the list has when it is full.
 const ROWS: u64 = 6;
@@ -51,7 +52,7 @@ fn Organization(id: String) -> impl IntoView {
         })
     };
     let retry = Callback::new(move |()| attempt.update(|attempt| *attempt += 1));
-    let log = format!("/organizations/{id}/activity-logs");
+    let log = log_path(&id);
     let more = log.clone();
     let charts = move || {
         let log = log.clone();

@@ -8,6 +8,7 @@ use crate::api::{Anonymous, DemoPerson};
 use crate::ask::ask;
 use crate::browser::set_title;
 use crate::session::sessions;
+use crate::url::dashboard_path;
 
 /// The page of everybody who is not signed in. `why` says what ended the session before.
 #[component]
@@ -58,7 +59,7 @@ fn Person(person: DemoPerson, returning: bool) -> impl IntoView {
     let sessions = sessions();
     let navigate = use_navigate();
     let target = match &person.organization {
-        Some(id) => format!("/organizations/{id}"),
+        Some(id) => dashboard_path(id),
         None => "/activity-logs".to_owned(),
     };
     let choose = move |_| {

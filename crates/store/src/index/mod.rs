@@ -29,7 +29,7 @@ use activity_logs_model::Type;
 pub(crate) const CHUNKS: usize = 64;
 
 /// The log that stands for all of them; no organization's id can be this.
-pub(crate) const EVERYTHING: &str = "*";
+pub(crate) const EVERYTHING: &str = "!";
 
 /// A log with at most this part of a run's positions keeps its lists of the run in one row.
 pub(crate) const PACKED_PART: i64 = 128;

@@ -59,8 +59,9 @@ impl Term {
         };
         let [field] = &self.fields[..] else { return false };
         // Lists of types have no entry in common, and all are part of "all".
-        let is_all = |list: &String| list.ends_with('*');
-        let is_type = |list: &String| list.as_bytes().get(1) == Some(&b't');
+        let facet_of = |list: &String| list.as_bytes().get(1).copied();
+        let is_all = |list: &String| facet_of(list) == Some(b'*');
+        let is_type = |list: &String| facet_of(list) == Some(b't');
         let subtracts = field.iter().all(is_all) && self.without.iter().all(is_type);
         by_lists && (self.without.is_empty() || subtracts)
     }

@@ -23,10 +23,11 @@ use crate::support::{
 
 contract!(visibility_is_one_rule, filters_are_one_rule, a_token_may_name_thousands);
 
-// Few of each, so that they meet; some differ in case alone or share ids with others.
-const USERS: &[&str] = &["ada", "Ada", "ben", "acme"];
-const ORGANIZATIONS: &[&str] = &["acme", "Acme", "umbrella", "a_me"];
-const WORKSPACES: &[&str] = &["ws-1", "WS-1", "ws_1", "ada"];
+// Few of each, so that they meet; some differ in case alone, share ids with others, or look like
+// the index's own names.
+const USERS: &[&str] = &["ada", "Ada", "ben", "acme", "a*"];
+const ORGANIZATIONS: &[&str] = &["acme", "Acme", "umbrella", "a_me", "*"];
+const WORKSPACES: &[&str] = &["ws-1", "WS-1", "ws_1", "ada", "*"];
 const TYPES: &[&str] = &[
     "Workspace",
     "Users",
