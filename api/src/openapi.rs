@@ -213,7 +213,7 @@ problems!(
 problems!(
     /// Those of readings.
     ReadProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound OrganizationDeleted
-        InvalidParameters QueueFull DatabaseUnavailable ReadingNotRecorded InternalError
+        InvalidParameters QueueFull ReadingTooSlow DatabaseUnavailable ReadingNotRecorded InternalError
 );
 problems!(
     /// Those of recording.
@@ -244,11 +244,12 @@ fn problem_responses(codes: &[ProblemCode]) -> BTreeMap<String, RefOr<Response>>
         let mut response =
             ResponseBuilder::new().description(words.join(". ")).content(PROBLEM_JSON, content);
         let header = |text: &str| HeaderBuilder::new().description(Some(text)).build();
-        if status == 401 {
+        if matches!(status, 401 | 403) {
             response = response.header("WWW-Authenticate", header("The challenge of RFC 6750"));
         }
-        if status == 503 {
-            response = response.header("Retry-After", header("Seconds after which to try again"));
+        if matches!(status, 429 | 503) {
+            let text = "Seconds after which to try again; none with `reading_too_slow`";
+            response = response.header("Retry-After", header(text));
         }
         RefOr::T(response.build())
     };

@@ -10,13 +10,16 @@ use actix_web::{HttpResponse, ResponseError};
 /// The media type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// How soon a busy service may be asked again, in seconds.
-const BUSY_RETRY_SECONDS: u32 = 1;
+const BUSY_RETRY_SECONDS: u64 = 1;
 /// How soon a database that is away may be asked again, in seconds.
-const AWAY_RETRY_SECONDS: u32 = 5;
+const AWAY_RETRY_SECONDS: u64 = 5;
 
 /// A problem on its way to the caller.
 #[derive(Debug)]
-pub struct ApiError(Box<Problem>);
+pub struct ApiError {
+    problem: Box<Problem>,
+    retry_after: Option<u64>,
+}
 
 impl ApiError {
     /// A problem without field errors.
@@ -38,6 +41,12 @@ impl ApiError {
         Self::new(ProblemCode::NotFound, "There is nothing here, or you may not see it.")
     }
 
+    /// Asked more often than is allowed; in `seconds` it may be asked again.
+    pub fn too_many_requests(detail: impl Into<String>, seconds: u64) -> Self {
+        let error = Self::new(ProblemCode::TooManyRequests, detail);
+        Self { retry_after: Some(seconds.max(1)), ..error }
+    }
+
     /// An organization that was deleted.
     pub fn organization_deleted() -> Self {
         Self::new(
@@ -54,7 +63,7 @@ impl ApiError {
 
     /// The same problem, said of a reading that could not be recorded.
     pub(crate) fn reading_not_recorded(self) -> Self {
-        if self.0.status < 500 {
+        if self.problem.status < 500 {
             return self;
         }
         Self::new(
@@ -66,7 +75,15 @@ impl ApiError {
 
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
-        Self(Box::new(problem))
+        let retry_after = match problem.code {
+            ProblemCode::QueueFull
+            | ProblemCode::ReadingNotRecorded
+            | ProblemCode::TooManyRequests => Some(BUSY_RETRY_SECONDS),
+            ProblemCode::DatabaseUnavailable => Some(AWAY_RETRY_SECONDS),
+            // A reading that took too long would only take too long again.
+            _ => None,
+        };
+        Self { problem: Box::new(problem), retry_after }
     }
 }
 
@@ -105,7 +122,7 @@ impl From<RecordError> for ApiError {
             ),
             RecordError::OrganizationDeleted(_, indexes) => {
                 let mut error = Self::organization_deleted();
-                error.0.errors = at(indexes, "/organization", "was deleted");
+                error.problem.errors = at(indexes, "/organization", "was deleted");
                 error
             }
             RecordError::UnfitText { .. } => Self::internal(error),
@@ -122,18 +139,18 @@ impl From<RecordError> for ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.code.as_str(), self.0.detail)
+        write!(f, "{}: {}", self.problem.code.as_str(), self.problem.detail)
     }
 }
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        match self.0.code {
+        match self.problem.code {
             ProblemCode::MissingToken => {
                 response
                     .insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"activity-logs\""));
@@ -142,23 +159,25 @@ impl ResponseError for ApiError {
             ProblemCode::InvalidToken => {
                 let challenge = format!(
                     "Bearer realm=\"activity-logs\", error=\"invalid_token\", error_description=\"{}\"",
-                    self.0
+                    self.problem
                         .detail
                         .replace(['"', '\\'], "'")
                         .replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?")
                 );
                 response.insert_header((header::WWW_AUTHENTICATE, challenge));
             }
-            ProblemCode::QueueFull
-            | ProblemCode::ReadingNotRecorded
-            | ProblemCode::ReadingTooSlow => {
-                response.insert_header((header::RETRY_AFTER, BUSY_RETRY_SECONDS));
-            }
-            ProblemCode::DatabaseUnavailable => {
-                response.insert_header((header::RETRY_AFTER, AWAY_RETRY_SECONDS));
+            // RFC 6750, section 3.1: the token is good, but not for this.
+            ProblemCode::Forbidden => {
+                let challenge = "Bearer realm=\"activity-logs\", error=\"insufficient_scope\"";
+                response.insert_header((header::WWW_AUTHENTICATE, challenge));
             }
             _ => {}
         }
-        response.content_type(PROBLEM_JSON).body(serde_json::to_string(&self.0).unwrap_or_default())
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        response
+            .content_type(PROBLEM_JSON)
+            .body(serde_json::to_string(&self.problem).unwrap_or_default())
     }
 }

@@ -40,6 +40,8 @@ problem_codes! {
     MalformedJson = 400 "malformed_json" "The body is not valid JSON",
     /// A query or path parameter is unknown, given twice or can't be read.
     MalformedParameters = 400 "malformed_parameters" "A parameter can't be read",
+    /// The request is not HTTP, or its address is longer than the service reads.
+    MalformedRequest = 400 "malformed_request" "The request can't be read",
     /// No bearer token came with the request.
     MissingToken = 401 "missing_token" "A bearer token is needed",
     /// The token is not genuine, not current, or not for this service.
@@ -50,6 +52,8 @@ problem_codes! {
     NotFound = 404 "not_found" "Not found",
     /// The resource does not have this method.
     MethodNotAllowed = 405 "method_not_allowed" "The method is not allowed here",
+    /// The request did not arrive in time.
+    RequestTimeout = 408 "request_timeout" "The request took too long to arrive",
     /// An id is already taken by an entry with other content.
     IdConflict = 409 "id_conflict" "An id is taken by another entry",
     /// The organization was deleted together with its log.
@@ -62,6 +66,10 @@ problem_codes! {
     InvalidEntries = 422 "invalid_entries" "The entries break a rule",
     /// Parameters can be read but are out of range or contradict each other.
     InvalidParameters = 422 "invalid_parameters" "A parameter breaks a rule",
+    /// The caller asks more often than the service allows; `Retry-After` says when to ask again.
+    TooManyRequests = 429 "too_many_requests" "Too many requests",
+    /// The request's headers are larger than the service reads.
+    HeadersTooLarge = 431 "headers_too_large" "The headers are too large",
     /// Something went wrong inside the service; its log has the cause.
     InternalError = 500 "internal_error" "The service failed",
     /// More is waiting to be recorded than the service holds in memory.
