@@ -5,6 +5,8 @@
 CREATE TABLE service_head (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     position BIGINT NOT NULL CHECK (position >= 0),
+    -- The newest time of recording, which none after it comes before.
+    recorded_at BIGINT NOT NULL DEFAULT 0,
     -- How many positions a run has, and how often a removal has changed what listings hold.
     run_entries INTEGER NOT NULL DEFAULT 65536 CHECK (run_entries BETWEEN 1 AND 65536),
     removals BIGINT NOT NULL DEFAULT 0 CHECK (removals >= 0),
@@ -146,7 +148,7 @@ DO $$ BEGIN
 END $$;
 
 GRANT SELECT ON _sqlx_migrations TO activity_logs_service;
-GRANT SELECT, UPDATE (position, removals) ON service_head TO activity_logs_service;
+GRANT SELECT, UPDATE (position, recorded_at, removals) ON service_head TO activity_logs_service;
 GRANT SELECT, INSERT, UPDATE (organization_name, search_key, next_sequence, deleted_at) ON logs TO activity_logs_service;
 GRANT SELECT, INSERT ON entries TO activity_logs_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runs, run_keys, run_lists, removals TO activity_logs_service;

@@ -4,6 +4,8 @@
 CREATE TABLE service_head (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     position INTEGER NOT NULL CHECK (position >= 0),
+    -- The newest time of recording, which none after it comes before.
+    recorded_at INTEGER NOT NULL DEFAULT 0,
     -- How many positions a run has, and how often a removal has changed what listings hold.
     run_entries INTEGER NOT NULL DEFAULT 65536 CHECK (run_entries BETWEEN 1 AND 65536),
     removals INTEGER NOT NULL DEFAULT 0 CHECK (removals >= 0),
@@ -96,9 +98,9 @@ BEGIN
 END;
 
 CREATE TRIGGER service_head_only_advances BEFORE UPDATE ON service_head
-WHEN NEW.position < OLD.position
+WHEN NEW.position < OLD.position OR NEW.recorded_at < OLD.recorded_at
 BEGIN
-    SELECT RAISE(ABORT, 'positions are never reused');
+    SELECT RAISE(ABORT, 'the head only advances');
 END;
 
 CREATE TRIGGER service_head_never_goes BEFORE DELETE ON service_head

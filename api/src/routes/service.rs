@@ -65,7 +65,7 @@ pub async fn get_livez() -> HttpResponse {
 
 /// Can it serve
 ///
-/// Whether the database answers and its schema is current.
+/// Whether the database answers, its schema is current, and it takes entries.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()),
     responses((status = 200, description = "It can", body = Health), HealthProblems))]
 pub async fn get_readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> {

@@ -1,6 +1,9 @@
 //! What can go wrong in the store.
 
+use std::path::{Path, PathBuf};
+
 use activity_logs_model::OrganizationId;
+use sqlx::migrate::MigrateError;
 
 /// A database that fails.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +19,30 @@ pub enum Error {
     Database(sqlx::Error),
     /// The schema can't be brought up to date.
     #[error("the database's schema can't be brought up to date: {0}")]
-    Migration(sqlx::migrate::MigrateError),
+    Migration(MigrateError),
     /// The schema is not the one this program was built for.
     #[error("the database's schema is not current; restart the service to bring it up to date")]
     SchemaNotCurrent,
     /// A file or folder of the database can't be used.
-    #[error("the database's file can't be used: {0}")]
-    File(#[from] std::io::Error),
+    #[error("{} can't be used: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Another process holds the lock under which a database is made, for too long.
+    #[error("another process holds {}; end it, and start again", .0.display())]
+    Locked(PathBuf),
+    /// The database takes no entries; says what to do about it.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(String),
+    /// The database can't hold every text.
+    #[error(
+        "the database has the encoding {0}, and entries need UTF8; make it with \
+         CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding(String),
     /// A reading took longer than [`Options::reading_time`](crate::Options::reading_time).
     #[error("the reading takes too long")]
     TooSlow,
@@ -35,6 +55,28 @@ impl Error {
     /// Whether a part of the index did not fit the rest: it was changed meanwhile, or ever.
     pub(crate) fn is_unreadable(&self) -> bool {
         matches!(self, Error::Database(sqlx::Error::Decode(_)))
+    }
+
+    pub(crate) fn file(path: &Path, error: std::io::Error) -> Self {
+        Self::File { path: path.to_owned(), error }
+    }
+
+    /// Says what to do about a database that takes no entries; other errors stay as they are.
+    pub(crate) fn if_read_only(self, advice: impl FnOnce() -> String) -> Self {
+        let error = match &self {
+            Self::Unavailable(error)
+            | Self::Database(error)
+            | Self::Migration(
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+            ) => error,
+            _ => return self,
+        };
+        let is_read_only = match code(error) {
+            Some(Code::Sqlite(code)) => code == 8,
+            Some(Code::Postgres(code)) => code == "25006",
+            None => false,
+        };
+        if is_read_only { Self::ReadOnly(advice()) } else { self }
     }
 
     /// Whether the database refused what it was given, so that it may well take other data.
@@ -96,6 +138,11 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
             None => false,
         },
     }
+}
+
+/// Whether another connection writes just now (BUSY, LOCKED).
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(Code::Sqlite(5 | 6)))
 }
 
 /// Whether another request may well be taken: what was refused are the data.

@@ -8,7 +8,9 @@
 //!   deleted.
 
 mod backend;
+mod clock;
 mod error;
+mod files;
 mod index;
 mod plan;
 mod postgres;
@@ -30,6 +32,11 @@ pub use backend::{
 };
 pub use error::{Error, RecordError};
 use writer::Writer;
+
+/// How long another process may hold the lock under which a database is made, at least.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How many connections serve what is answered at once.
+pub(crate) const STANDING_CONNECTIONS: u32 = 2;
 
 /// Where the time comes from; tests bring their own.
 pub trait Clock: Send + Sync + 'static {
@@ -59,6 +66,9 @@ pub struct Options {
     pub read_connections: u32,
     /// How long one reading may take; beyond, it ends with [`Error::TooSlow`].
     pub reading_time: Duration,
+    /// The most pages that a SQLite file may have, as on a full disk; 0 for any.
+    #[cfg(feature = "testing")]
+    pub most_pages: Arc<std::sync::atomic::AtomicU32>,
 }
 
 impl Default for Options {
@@ -69,6 +79,8 @@ impl Default for Options {
             wait: Duration::from_secs(3),
             read_connections: 8,
             reading_time: Duration::from_secs(10),
+            #[cfg(feature = "testing")]
+            most_pages: Arc::default(),
         }
     }
 }
@@ -259,10 +271,11 @@ impl Store {
         self.backend.check().await
     }
 
-    /// Whether the database answers and its schema is the one this program was built for.
+    /// Whether the database answers, its schema is the one this program was built for, and it
+    /// takes entries.
     ///
     /// # Errors
-    /// [`Error`] says which of the two is not so.
+    /// [`Error`] says which of them is not so.
     pub async fn ready(&self) -> Result<(), Error> {
         self.backend.ready().await
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::conditions::{push_in, push_scope, push_visibility};
 use super::runs::count_removal;
 use super::{
-    Connection, Database, Db, LOCK_HEAD, LOOKS_FIRST, MIGRATIONS, Row, begin_write, find_existing,
+    Connection, Database, Db, LOCK_HEAD, LOOKS_FIRST, Row, begin_write, find_existing,
     insert_entries, is_taken_id,
 };
 use crate::backend::{
@@ -103,8 +103,13 @@ pub(super) async fn run_entries(pool: &sqlx::Pool<Db>) -> Result<i64, sqlx::Erro
 }
 
 pub(super) async fn lock_head(connection: &mut Connection) -> Result<Head, sqlx::Error> {
-    let (position, version) = sqlx::query_as(LOCK_HEAD).fetch_one(connection).await?;
-    Ok(Head { position, version })
+    Ok(lock_head_and_time(connection).await?.0)
+}
+
+/// The same, with the newest time of recording.
+async fn lock_head_and_time(connection: &mut Connection) -> Result<(Head, Timestamp), sqlx::Error> {
+    let (position, version, newest) = sqlx::query_as(LOCK_HEAD).fetch_one(connection).await?;
+    Ok((Head { position, version }, Timestamp::from_micros(newest)))
 }
 
 /// The heads of these logs. The head of the service is locked, so nobody else changes them.
@@ -160,9 +165,10 @@ async fn write_heads(
     Ok(())
 }
 
-async fn write_position(connection: &mut Connection, position: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE service_head SET position = $1 WHERE id = 1")
-        .bind(position)
+async fn write_position(connection: &mut Connection, newest: &Entry) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE service_head SET position = $1, recorded_at = $2 WHERE id = 1")
+        .bind(newest.position)
+        .bind(newest.recorded_at.as_micros())
         .execute(connection)
         .await?;
     Ok(())
@@ -178,7 +184,8 @@ impl Database {
         now: Timestamp,
         looks_first: bool,
     ) -> Result<(Vec<Entry>, Commit), Error> {
-        let head = lock_head(connection).await?;
+        let (head, newest) = lock_head_and_time(connection).await?;
+        self.clock.compare(now, newest);
         let all = || requests.iter().flatten();
         let logs: BTreeSet<LogKey> = all().map(log_of).collect();
         let heads = read_heads(connection, &logs).await?;
@@ -192,11 +199,11 @@ impl Database {
         };
         self.meets_repetitions.store(!existing.is_empty(), Ordering::Relaxed);
 
-        let plan = plan(requests, head.position, heads, existing, now);
+        let plan = plan(requests, head.position, heads, existing, now.max(newest));
         if let Some(last) = plan.entries.last() {
             insert_entries(connection, &plan.entries).await?;
             write_heads(connection, &plan.heads).await?;
-            write_position(connection, last.position).await?;
+            write_position(connection, last).await?;
             self.seal_runs(connection, head, &plan.entries).await?;
         }
         Ok((plan.entries, plan.results))
@@ -209,14 +216,17 @@ impl Database {
         looks_first: bool,
     ) -> Result<Commit, Error> {
         let mut transaction = begin_write(&self.writer).await?;
-        let (mut entries, mut results) =
-            self.write_requests(&mut transaction, requests, now, looks_first).await?;
-        if !looks_first && results.iter().any(is_conflict) {
+        let mut written = self.write_requests(&mut transaction, requests, now, looks_first).await;
+        if !looks_first && matches!(&written, Ok((_, results)) if results.iter().any(is_conflict)) {
             // All ids that are taken are told, not only those that one request gives twice.
             transaction.rollback().await?;
             transaction = begin_write(&self.writer).await?;
-            (entries, results) = self.write_requests(&mut transaction, requests, now, true).await?;
+            written = self.write_requests(&mut transaction, requests, now, true).await;
         }
+        let (entries, results) = match written {
+            Ok(written) => written,
+            Err(error) => return Err(transaction.fail(error).await),
+        };
         if entries.is_empty() {
             transaction.rollback().await?;
         } else {
@@ -240,12 +250,14 @@ pub(super) fn to_u64(number: i64) -> u64 {
 impl Backend for Database {
     async fn commit(&self, requests: &[Vec<NewEntry>], now: Timestamp) -> Result<Commit, Error> {
         let looks_first = LOOKS_FIRST || self.meets_repetitions.load(Ordering::Relaxed);
-        match self.try_commit(requests, now, looks_first).await {
+        let done = match self.try_commit(requests, now, looks_first).await {
             Err(Error::Database(error)) if !looks_first && is_taken_id(&error) => {
                 self.try_commit(requests, now, true).await
             }
             done => done,
-        }
+        };
+        self.note(done.as_ref().map(|_| ()));
+        done
     }
 
     async fn remove_organization(
@@ -260,10 +272,17 @@ impl Backend for Database {
         let heads = read_heads(&mut transaction, &BTreeSet::from([key.clone()]))
             .await
             .map_err(Error::from)?;
-        let head = heads.get(&key).ok_or(RecordError::UnknownOrganization)?;
-        if head.deleted {
-            return Err(RecordError::OrganizationDeleted(id.clone(), Vec::new()));
+        let refusal = match heads.get(&key) {
+            None => Some(RecordError::UnknownOrganization),
+            Some(head) => {
+                head.deleted.then(|| RecordError::OrganizationDeleted(id.clone(), Vec::new()))
+            }
+        };
+        if let Some(refusal) = refusal {
+            transaction.rollback().await.map_err(Error::from)?;
+            return Err(refusal);
         }
+        let head = &heads[&key];
         // The name goes with the organization; its id stays, so that nobody can bring it back.
         sqlx::query("UPDATE logs SET deleted_at = $1, organization_name = '', search_key = '' WHERE organization_id = $2")
             .bind(now.as_micros())
@@ -298,32 +317,14 @@ impl Backend for Database {
     }
 
     async fn head(&self) -> Result<i64, Error> {
-        Ok(sqlx::query_scalar("SELECT position FROM service_head WHERE id = 1")
-            .fetch_one(&self.readers)
-            .await?)
+        self.newest_position().await
     }
 
     async fn log_states(
         &self,
         ids: &[OrganizationId],
     ) -> Result<Vec<(OrganizationId, LogState)>, Error> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut query = QueryBuilder::<Db>::new(
-            "SELECT organization_id, organization_name, deleted_at FROM logs WHERE organization_id",
-        );
-        push_in(&mut query, ids.iter().map(OrganizationId::as_str));
-        let mut states = Vec::new();
-        for row in query.build().persistent(ids.len() == 1).fetch_all(&self.readers).await? {
-            let id = row.try_get::<String, _>(0)?.try_into().map_err(corrupt)?;
-            let state = match row.try_get::<Option<i64>, _>(2)? {
-                Some(_) => LogState::Deleted,
-                None => LogState::Live(row.try_get::<Option<String>, _>(1)?.unwrap_or_default()),
-            };
-            states.push((id, state));
-        }
-        Ok(states)
+        self.states_of(ids).await
     }
 
     async fn list(
@@ -368,48 +369,18 @@ impl Backend for Database {
         offset: u64,
         limit: u64,
     ) -> Result<(Vec<OrganizationItem>, u64), Error> {
-        let select = |what: &str| {
-            let mut query = QueryBuilder::<Db>::new(format!(
-                "SELECT {what} FROM logs WHERE deleted_at IS NULL AND organization_id <> ''"
-            ));
-            if let Some(text) = search {
-                let folded = text.to_lowercase();
-                let literal = folded.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-                query
-                    .push(" AND search_key LIKE ")
-                    .push_bind(format!("%{literal}%"))
-                    .push(" ESCAPE '\\'");
-            }
-            query
-        };
-        let total: i64 = select("COUNT(*)").build_query_scalar().fetch_one(&self.readers).await?;
-        let mut page = select("organization_id, organization_name");
-        page.push(" ORDER BY search_key, organization_id LIMIT ").push_bind(to_i64(limit));
-        page.push(" OFFSET ").push_bind(to_i64(offset));
-        let mut items = Vec::new();
-        for row in page.build().fetch_all(&self.readers).await? {
-            let id = row.try_get::<String, _>(0)?.try_into().map_err(corrupt)?;
-            items.push(OrganizationItem {
-                id,
-                name: row.try_get::<Option<String>, _>(1)?.unwrap_or_default(),
-            });
-        }
-        Ok((items, to_u64(total)))
+        self.living(search, offset, limit).await
     }
 
     async fn ready(&self) -> Result<(), Error> {
-        let applied: i64 = sqlx::query_scalar(
-            "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success",
-        )
-        .fetch_one(&self.readers)
-        .await?;
-        let built_for = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        if applied == built_for { Ok(()) } else { Err(Error::SchemaNotCurrent) }
+        self.take_entries().await
     }
 
     async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
+        self.standing.close().await;
+        self.probe.close().await;
     }
 }
 

@@ -18,25 +18,36 @@ pub(crate) mod log;
 #[path = "runs.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 mod runs;
+#[path = "server.rs"]
+mod server;
 #[path = "spans.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 mod spans;
+#[path = "standing.rs"]
+#[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
+mod standing;
+#[path = "transaction.rs"]
+#[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
+mod transaction;
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
 use activity_logs_model::{Entry, JsonText};
+use sqlx::AssertSqlSafe;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Transaction};
 use uuid::Uuid;
 
+use crate::backend::Backend as _;
+use crate::clock::ClockWatch;
 use crate::index::seal::ListRow;
 use crate::index::state::Index;
 use crate::plan::LogKey;
-use crate::{Error, Options};
+use crate::{Error, LOCK_WAIT, Options, STANDING_CONNECTIONS};
 use log::{COLUMNS, VERSION, log_id, log_id_of, read_entry};
+use transaction::begin_write;
 
 type Db = sqlx::Postgres;
 type Connection = sqlx::PgConnection;
@@ -45,7 +56,13 @@ type Row = sqlx::postgres::PgRow;
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// Held to the end of the transaction: positions rise in commit order over all nodes.
-const LOCK_HEAD: &str = "SELECT position, removals FROM service_head WHERE id = 1 FOR UPDATE";
+const LOCK_HEAD: &str =
+    "SELECT position, removals, recorded_at FROM service_head WHERE id = 1 FOR UPDATE";
+
+const BEGIN: &str = "BEGIN";
+
+/// Fails where nothing can be recorded, and waits for nobody who records.
+const TRY_WRITING: &str = "SELECT position FROM service_head WHERE id = 1 FOR UPDATE SKIP LOCKED";
 
 /// Every connection works as the role that can't change or remove entries.
 const WORK_AS_SERVICE: &str = "SET ROLE activity_logs_service";
@@ -64,6 +81,13 @@ pub(crate) struct Database {
     /// A connection of its own, so that readers can't keep the writer waiting.
     writer: PgPool,
     readers: PgPool,
+    /// For what is answered at once, however slow the readings are.
+    standing: PgPool,
+    /// One connection that tries whether entries can be recorded.
+    probe: PgPool,
+    /// Whether the last commit failed for lack of a working database.
+    is_failing: AtomicBool,
+    clock: ClockWatch,
     index: Index,
     /// Whether the last commit was asked for entries that were there already.
     meets_repetitions: AtomicBool,
@@ -72,8 +96,13 @@ pub(crate) struct Database {
 /// Connects, and brings the schema up to date if it is not.
 pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error> {
     let connect = PgConnectOptions::from_str(url)?.application_name("activity-logs");
-    let pool = PgPoolOptions::new().acquire_timeout(options.wait);
-    migrate(&pool, &connect).await?;
+    server::warn_of_listeners(&connect);
+    // What an idle connection leads to is looked at before it is used, instead of a mere ping.
+    let pool = PgPoolOptions::new()
+        .acquire_timeout(options.wait)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(server::takes_entries(connection)));
+    migrate(&pool, &connect, options).await?;
 
     let pool = pool.after_connect(|connection: &mut PgConnection, _| {
         Box::pin(async move { sqlx::query(WORK_AS_SERVICE).execute(connection).await.map(|_| ()) })
@@ -88,18 +117,39 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
         ("synchronous_commit", "on"),
         ("default_transaction_isolation", "read committed"),
     ]);
-    let writer = pool.clone().max_connections(1).connect_with(writing).await?;
+    let single = pool.clone().max_connections(1);
+    let writer = single.clone().connect_with(writing.clone()).await?;
+    let probe = single.connect_with(writing).await?;
+    let standing =
+        pool.clone().max_connections(STANDING_CONNECTIONS).connect_with(reading.clone()).await?;
     let readers = pool.max_connections(options.read_connections).connect_with(reading).await?;
     let index = Index::new(log::run_entries(&readers).await?);
-    let database = Database { writer, readers, index, meets_repetitions: AtomicBool::default() };
+    let database = Database {
+        writer,
+        readers,
+        standing,
+        probe,
+        is_failing: AtomicBool::default(),
+        clock: ClockWatch::default(),
+        index,
+        meets_repetitions: AtomicBool::default(),
+    };
+    database.ready().await.map_err(server::if_read_only)?;
     database.refresh().await?;
     Ok(database)
 }
 
 /// Migrates as the user of the URL, who owns the schema; sqlx holds a lock meanwhile, so that
 /// several nodes can start at once. Where nothing is to do, no right to migrate is needed.
-async fn migrate(pool: &PgPoolOptions, connect: &PgConnectOptions) -> Result<(), Error> {
-    let owner = pool.clone().max_connections(1).connect_with(connect.clone()).await?;
+async fn migrate(
+    pool: &PgPoolOptions,
+    connect: &PgConnectOptions,
+    options: &Options,
+) -> Result<(), Error> {
+    let wait = options.wait.max(LOCK_WAIT).as_millis().to_string();
+    let connect = connect.clone().options([("lock_timeout", wait)]);
+    let owner = pool.clone().max_connections(1).connect_with(connect).await?;
+    server::require_utf8(&owner).await?;
     let applied = sqlx::query_scalar::<_, Option<i64>>(
         "SELECT MAX(version) FROM _sqlx_migrations WHERE success",
     )
@@ -107,7 +157,8 @@ async fn migrate(pool: &PgPoolOptions, connect: &PgConnectOptions) -> Result<(),
     .await;
     let built_for = MIGRATIONS.iter().map(|migration| migration.version).max();
     if !matches!(applied, Ok(version) if version == built_for) {
-        MIGRATIONS.run(&owner).await.map_err(Error::Migration)?;
+        let migrated = MIGRATIONS.run(&owner).await.map_err(Error::Migration);
+        migrated.map_err(server::if_read_only)?;
     }
     owner.close().await;
     Ok(())
@@ -119,10 +170,6 @@ const LOOKS_FIRST: bool = false;
 /// Whether an entry was refused because another has its id.
 fn is_taken_id(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.constraint()) == Some("entries_by_id")
-}
-
-async fn begin_write(pool: &PgPool) -> Result<Transaction<'static, Db>, sqlx::Error> {
-    pool.begin().await
 }
 
 async fn insert_entries(connection: &mut Connection, entries: &[Entry]) -> Result<(), sqlx::Error> {

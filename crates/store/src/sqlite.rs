@@ -14,25 +14,32 @@ pub(crate) mod log;
 mod runs;
 #[path = "spans.rs"]
 mod spans;
+#[path = "standing.rs"]
+mod standing;
+#[path = "transaction.rs"]
+mod transaction;
 
-use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use activity_logs_model::Entry;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, QueryBuilder, Transaction};
+use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
+use crate::backend::Backend as _;
+use crate::clock::ClockWatch;
 use crate::index::seal::ListRow;
 use crate::index::state::Index;
 use crate::plan::LogKey;
-use crate::{Error, Options};
+use crate::{Error, LOCK_WAIT, Options, STANDING_CONNECTIONS, files};
 use log::{COLUMNS, VERSION, log_id, log_id_of, read_entry};
+use transaction::begin_write;
 
 type Db = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
@@ -41,7 +48,16 @@ type Row = sqlx::sqlite::SqliteRow;
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// The transaction holds the only write lock there is from its beginning.
-const LOCK_HEAD: &str = "SELECT position, removals FROM service_head WHERE id = 1";
+const LOCK_HEAD: &str = "SELECT position, removals, recorded_at FROM service_head WHERE id = 1";
+
+/// Takes the write lock at once.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Fails where nothing can be recorded. (BEGIN IMMEDIATE does not, on a read-only file.)
+const TRY_WRITING: &str = "UPDATE service_head SET position = position WHERE id = 1";
+
+/// How long readiness waits for whoever writes.
+const PROBE_WAIT: Duration = Duration::from_millis(100);
 
 /// How many rows one statement inserts; few sizes, so that the prepared statements are reused.
 const INSERT_SIZES: [usize; 3] = [64, 8, 1];
@@ -53,6 +69,13 @@ pub(crate) struct Database {
     /// One connection: SQLite has one writer.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// For what is answered at once, however slow the readings are.
+    standing: SqlitePool,
+    /// One connection that tries whether entries can be recorded.
+    probe: SqlitePool,
+    /// Whether the last commit failed for lack of a working database.
+    is_failing: AtomicBool,
+    clock: ClockWatch,
     index: Index,
     /// Whether the last commit was asked for entries that were there already.
     meets_repetitions: AtomicBool,
@@ -60,41 +83,49 @@ pub(crate) struct Database {
 
 /// Opens the file, makes it if it is not there, and brings its schema up to date.
 pub(crate) async fn open(path: &Path, options: &Options) -> Result<Database, Error> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
+    let advice = || format!("{} or its folder may not be written to by this user", path.display());
+    let opened = open_files(path, options).await;
+    let database = opened.map_err(|error| error.if_read_only(advice))?;
+    database.ready().await.map_err(|error| error.if_read_only(advice))?;
+    files::warn_of_readers(path);
+    Ok(database)
+}
+
+async fn open_files(path: &Path, options: &Options) -> Result<Database, Error> {
     let connect = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(options.wait);
-    let lock = lock_beside(path).await?;
+    let lock = files::lock_and_make(path, options.wait.max(LOCK_WAIT)).await?;
     let pool = SqlitePoolOptions::new().acquire_timeout(options.wait);
-    let writer = pool.clone().max_connections(1).connect_with(connect.clone()).await?;
+    let writing = pool.clone().max_connections(1);
+    #[cfg(feature = "testing")]
+    let writing = crate::testing::with_most_pages(writing, options);
+    let writer = writing.clone().connect_with(connect.clone()).await?;
     MIGRATIONS.run(&writer).await.map_err(Error::Migration)?;
     drop(lock);
-    let readers = pool
-        .max_connections(options.read_connections)
-        .connect_with(connect.create_if_missing(false).pragma("query_only", "ON"))
-        .await?;
+    // So small a cache that what it tries reaches the disk before it is taken back.
+    let trying = connect.clone().busy_timeout(PROBE_WAIT).pragma("cache_size", "8");
+    let probe = writing.connect_with(trying).await?;
+    let reading = connect.pragma("query_only", "ON");
+    let standing =
+        pool.clone().max_connections(STANDING_CONNECTIONS).connect_with(reading.clone()).await?;
+    let readers = pool.max_connections(options.read_connections).connect_with(reading).await?;
     let index = Index::new(log::run_entries(&readers).await?);
-    let database = Database { writer, readers, index, meets_repetitions: AtomicBool::default() };
+    let database = Database {
+        writer,
+        readers,
+        standing,
+        probe,
+        is_failing: AtomicBool::default(),
+        clock: ClockWatch::default(),
+        index,
+        meets_repetitions: AtomicBool::default(),
+    };
     database.refresh().await?;
     Ok(database)
-}
-
-/// Several processes may start on one new file: the first to lock the file beside it migrates.
-async fn lock_beside(path: &Path) -> Result<File, Error> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
-    let task = tokio::task::spawn_blocking(move || {
-        let file = File::options().create(true).append(true).open(name)?;
-        file.lock()?;
-        Ok(file)
-    });
-    task.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(Error::File)
 }
 
 /// The triggers that keep entries can't tell a repetition from an attack.
@@ -102,10 +133,6 @@ const LOOKS_FIRST: bool = true;
 
 fn is_taken_id(_: &sqlx::Error) -> bool {
     false
-}
-
-async fn begin_write(pool: &SqlitePool) -> Result<Transaction<'static, Db>, sqlx::Error> {
-    pool.begin_with("BEGIN IMMEDIATE").await
 }
 
 /// Cuts a slice into pieces of the given sizes, the largest that fit first.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use activity_logs_model::{Entry, JsonText};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -146,6 +147,15 @@ fn copy_row(entry: &Entry) -> String {
         optional(entry.context.request_id.as_deref()),
     ];
     columns.join("\t") + "\n"
+}
+
+/// Bounds the pages of a SQLite file, for each connection as it is made.
+pub(crate) fn with_most_pages(pool: SqlitePoolOptions, options: &Options) -> SqlitePoolOptions {
+    let most = options.most_pages.clone();
+    pool.after_connect(move |connection, _| {
+        let bound = format!("PRAGMA max_page_count = {}", most.load(Ordering::Relaxed));
+        Box::pin(async move { connection.execute(AssertSqlSafe(bound)).await.map(|_| ()) })
+    })
 }
 
 fn server_url() -> String {

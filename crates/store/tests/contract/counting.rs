@@ -158,12 +158,12 @@ async fn a_reading_that_takes_too_long_is_told(subject: Subject) {
     let bounds = [0, 5_000].map(Timestamp::from_micros);
     let listing = listing(&EVERYTHING, &ALL, 600);
     for _ in 0..3 {
-        raw.delay_readings().await;
+        raw.delay_readings("service_head").await;
         let listed = store.list(&listing).await;
         assert!(matches!(listed, Err(Error::TooSlow)), "{listed:?}");
         let counted = store.count_in_spans(Scope::Everything, &EVERYTHING, 600, &bounds).await;
         assert!(matches!(counted, Err(Error::TooSlow)), "{counted:?}");
-        raw.delay_no_readings().await;
+        raw.delay_no_readings("service_head").await;
     }
     store.close().await;
     let store = subject.open().await;

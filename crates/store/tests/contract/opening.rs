@@ -1,13 +1,21 @@
 //! Databases are made, brought up to date and opened again.
 
-use activity_logs_store::{Error, Store};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use activity_logs_model::{Context, Timestamp};
+use activity_logs_store::{Clock, Error, Options, Removal, Store};
 use tokio::task::JoinSet;
 
 use crate::support::{
-    Subject, assert_dense, entries, everything, log, newest_first, patient, record,
+    Subject, assert_dense, entries, everything, id, log, newest_first, patient, person, record,
 };
 
-contract!(nodes_start_at_once_on_a_new_database, a_newer_schema_is_not_current);
+contract!(
+    nodes_start_at_once_on_a_new_database,
+    a_newer_schema_is_not_current,
+    a_clock_that_goes_back_takes_no_time_back,
+);
 
 async fn nodes_start_at_once_on_a_new_database(subject: Subject) {
     let mut starts = JoinSet::new();
@@ -44,6 +52,83 @@ async fn a_newer_schema_is_not_current(subject: Subject) {
     assert!(matches!(ready, Err(Error::SchemaNotCurrent)), "{ready:?}");
     let opened = Store::open(subject.url(), patient()).await;
     assert!(matches!(opened, Err(Error::Migration(_))), "an old program must not start on it");
+}
+
+/// A clock that a test sets.
+struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH.plus_seconds(self.0.load(Ordering::Relaxed))
+    }
+}
+
+async fn a_clock_that_goes_back_takes_no_time_back(subject: Subject) {
+    const DAY: i64 = 24 * 60 * 60;
+    let clock = Arc::new(SetClock(AtomicI64::new(1_000 * DAY)));
+    let options = || Options { clock: clock.clone(), ..patient() };
+    let recorded_at = async |store: &Store| {
+        store.record(entries(Some("acme"), 1)).await.expect("recorded");
+        let log = log(store, Some("acme")).await;
+        assert!(log.is_sorted_by_key(|entry| entry.recorded_at), "it goes back");
+        let newest = log.last().expect("an entry");
+        assert_eq!(newest.occurred_at, newest.recorded_at);
+        newest.recorded_at
+    };
+    let store = subject.open_with(options()).await;
+    let first = recorded_at(&store).await;
+    assert_eq!(first, clock.now());
+    clock.0.store(999 * DAY, Ordering::Relaxed);
+    assert_eq!(recorded_at(&store).await, first);
+    // Another node, and a process after a restart.
+    assert_eq!(recorded_at(&subject.open_with(options()).await).await, first);
+    store.close().await;
+    let store = subject.open_with(options()).await;
+    assert_eq!(recorded_at(&store).await, first);
+    let removal =
+        Removal { organization: id("acme"), user: person("root"), context: Context::default() };
+    let receipt = store.remove_organization(removal).await.expect("removed");
+    assert_eq!(receipt.entry.recorded_at, first);
+    clock.0.store(1_001 * DAY, Ordering::Relaxed);
+    record(&store, entries(None, 1)).await;
+    assert_eq!(log(&store, None).await[1].recorded_at, clock.now(), "it goes on by itself");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn files_are_for_their_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("data");
+    let url = format!("sqlite:{}", folder.join("log.db").display());
+    let store = Store::open(&url, patient()).await.expect("it opens");
+    record(&store, entries(None, 1)).await;
+    let mode =
+        |path: &std::path::Path| path.metadata().expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let mut names = Vec::new();
+    for file in folder.read_dir().expect("a folder").flatten() {
+        assert_eq!(mode(&file.path()), 0o600, "{}", file.path().display());
+        names.push(file.file_name().into_string().expect("a name"));
+    }
+    names.sort();
+    assert_eq!(names, ["log.db", "log.db-lock", "log.db-shm", "log.db-wal"]);
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused() {
+    let subject = Subject::postgres(256).await;
+    let (server, name) = subject.url().rsplit_once('/').expect("a database");
+    let mut maintenance = Subject::raw_of(&format!("{server}/postgres")).await;
+    // With the name that is removed after the test.
+    maintenance.must(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    let create = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    maintenance.must(&format!("CREATE DATABASE {name} {create}")).await;
+    let opened = Store::open(subject.url(), patient()).await.map(|_| ());
+    assert!(matches!(&opened, Err(Error::Encoding(name)) if name == "SQL_ASCII"), "{opened:?}");
+    let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
+    assert!(subject.raw().await.texts(tables).await.is_empty(), "nothing was made in it");
 }
 
 #[tokio::test]

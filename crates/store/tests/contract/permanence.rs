@@ -42,7 +42,7 @@ const SQLITE: [&str; 15] = [
     "UPDATE logs SET next_sequence = 100 WHERE organization_id = 'gone'",
     "REPLACE INTO logs VALUES ('acme', 'acme Inc.', 'acme', 0, NULL)",
     "REPLACE INTO logs VALUES ('gone', 'gone Inc.', 'gone', 3, NULL)",
-    "REPLACE INTO service_head VALUES (1, 0, 65536, 0, randomblob(32))",
+    "REPLACE INTO service_head VALUES (1, 0, 0, 65536, 0, randomblob(32))",
     "UPDATE service_head SET position = 0",
     "UPDATE service_head SET position = position - 1",
 ];
@@ -59,7 +59,7 @@ const POSTGRES: [&str; 15] = [
     "SELECT remove_entries_of('never', 9)",
     "UPDATE logs SET organization_id = 'other' WHERE organization_id = 'acme'",
     "UPDATE service_head SET id = 1",
-    "INSERT INTO service_head VALUES (2, 0, 65536, 0, sha256(''))",
+    "INSERT INTO service_head VALUES (2, 0, 0, 65536, 0, sha256(''))",
     "UPDATE _sqlx_migrations SET version = 0",
     "CREATE OR REPLACE FUNCTION remove_entries_of(organization TEXT, most BIGINT) RETURNS BIGINT \
      LANGUAGE sql AS 'SELECT 0::bigint'",

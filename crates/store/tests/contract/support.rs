@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -81,6 +82,11 @@ impl Subject {
         self.0.url()
     }
 
+    /// The file, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.url().strip_prefix("sqlite:").map(Path::new)
+    }
+
     pub(crate) async fn open(&self) -> Store {
         self.open_with(patient()).await
     }
@@ -96,15 +102,17 @@ impl Subject {
 
     /// A connection past the store, with all rights there are.
     pub(crate) async fn raw(&self) -> Raw {
-        match self.url().strip_prefix("sqlite:") {
+        Self::raw_of(self.url()).await
+    }
+
+    pub(crate) async fn raw_of(url: &str) -> Raw {
+        match url.strip_prefix("sqlite:") {
             Some(path) => {
                 let options = SqliteConnectOptions::new().filename(path);
                 let options = options.busy_timeout(Duration::from_secs(30));
                 Raw::Sqlite(SqliteConnection::connect_with(&options).await.expect("the file opens"))
             }
-            None => {
-                Raw::Postgres(PgConnection::connect(self.url()).await.expect("the server answers"))
-            }
+            None => Raw::Postgres(PgConnection::connect(url).await.expect("the server answers")),
         }
     }
 }
@@ -115,7 +123,7 @@ pub(crate) enum Raw {
     Postgres(PgConnection),
 }
 
-const SLOW_HEAD: &str = "CREATE VIEW service_head AS SELECT * FROM kept_head WHERE 0 < ( \
+const SLOW: &str = "0 < ( \
     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000000) \
     SELECT COUNT(*) FROM numbers)";
 
@@ -157,26 +165,28 @@ impl Raw {
         self.must("ROLLBACK").await;
     }
 
-    /// From now on, what reads the head takes long. Nothing locks readers of SQLite out, so there
-    /// the head becomes a view that takes seconds to compute.
-    pub(crate) async fn delay_readings(&mut self) {
+    /// From now on, what reads a table takes long. Nothing locks readers of SQLite out, so there
+    /// the table becomes a view that takes seconds to compute.
+    pub(crate) async fn delay_readings(&mut self, table: &str) {
         match self {
             Raw::Sqlite(_) => {
-                self.must("ALTER TABLE service_head RENAME TO kept_head").await;
-                self.must(SLOW_HEAD).await
+                self.must(&format!("ALTER TABLE {table} RENAME TO kept_{table}")).await;
+                let view =
+                    format!("CREATE VIEW {table} AS SELECT * FROM kept_{table} WHERE {SLOW}");
+                self.must(&view).await
             }
             Raw::Postgres(_) => {
                 self.must("BEGIN").await;
-                self.must("LOCK TABLE service_head IN ACCESS EXCLUSIVE MODE").await
+                self.must(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await
             }
         };
     }
 
-    pub(crate) async fn delay_no_readings(&mut self) {
+    pub(crate) async fn delay_no_readings(&mut self, table: &str) {
         match self {
             Raw::Sqlite(_) => {
-                self.must("DROP VIEW service_head").await;
-                self.must("ALTER TABLE kept_head RENAME TO service_head").await
+                self.must(&format!("DROP VIEW {table}")).await;
+                self.must(&format!("ALTER TABLE kept_{table} RENAME TO {table}")).await
             }
             Raw::Postgres(_) => self.must("ROLLBACK").await,
         };
