@@ -168,7 +168,7 @@ async fn a_check_fails_where_counts_do_not_agree(kind: Kind) {
     assert_eq!(text(&well.stdout), "200 entries, 3 runs of the index: all counts agree\n");
 
     let damage =
-        "UPDATE run_lists SET entries = 63 WHERE organization_id = '*' AND list = 'o*' AND run = 1";
+        "UPDATE run_lists SET entries = 63 WHERE organization_id = '!' AND list = 'o*' AND run = 1";
     match kind {
         Kind::Sqlite => {
             let mut file = sqlx::SqliteConnection::connect(database.url()).await.unwrap();

@@ -48,9 +48,12 @@ impl Type {
     /// How the tokens of administrative types begin.
     pub const ADMINISTRATIVE_PREFIX: &'static str = "Admin";
 
+    /// The token under which the log records its own reading.
+    pub const ACTIVITY_LOGS: &'static str = "ActivityLogs";
+
     /// The type under which the log records its own reading.
     pub fn activity_logs() -> Self {
-        Self("ActivityLogs".to_owned())
+        Self(Self::ACTIVITY_LOGS.to_owned())
     }
 
     /// The type of acts on whole organizations and accounts.

@@ -1,11 +1,12 @@
 //! Who sees what: one value made from a verified token, read here as a predicate and in the
-//! store as SQL. A property test holds the two readings equal.
+//! store's index as sets. Property tests hold all readings equal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{Entry, MAX_NAME_LENGTH, Person, check_text};
+use crate::catalog::Type;
+use crate::entry::{Entry, MAX_NAME_LENGTH, Outcome, Person, check_text};
 use crate::id::{OrganizationId, UserId, WorkspaceId};
 
 /// What a caller is, as their token says.
@@ -157,8 +158,8 @@ pub enum Visibility {
     Everything,
     /// A service: none.
     Nothing,
-    /// Anyone else: what they did themselves, wherever it happened, and what they reach in
-    /// organizations, except administrative types.
+    /// Anyone else: what they reach in organizations, except administrative types, and what they
+    /// did themselves, wherever it happened, except denied attempts on logs they may not open.
     Reader {
         /// Whose own entries are seen.
         user: UserId,
@@ -219,14 +220,16 @@ impl Visibility {
             Visibility::Everything => true,
             Visibility::Nothing => false,
             Visibility::Reader { user, reach } => {
-                if entry.user.id == *user {
+                let reach = entry.organization.as_ref().and_then(|o| reach.get(&o.id));
+                let workspace = entry.workspace.as_ref().map(|w| &w.id);
+                if entry.user.id == *user
+                    && (reach.is_some()
+                        || !is_denied_attempt(entry.kind.as_str(), entry.outcome.as_str()))
+                {
                     return true;
                 }
-                let Some(organization) = &entry.organization else { return false };
                 !entry.kind.is_administrative()
-                    && reach
-                        .get(&organization.id)
-                        .is_some_and(|reach| reach.covers(entry.workspace.as_ref().map(|w| &w.id)))
+                    && reach.is_some_and(|reach| reach.covers(workspace))
             }
         }
     }
@@ -239,6 +242,13 @@ impl Visibility {
             Visibility::Reader { reach, .. } => reach.contains_key(organization),
         }
     }
+}
+
+/// Whether entries of this type and outcome are denied attempts on a log. Where somebody may not
+/// open an organization, their own attempts would tell them whether it exists, its name, and how
+/// many entries it has. The platform log has the attempts on organizations that don't exist.
+pub fn is_denied_attempt(kind: &str, outcome: &str) -> bool {
+    kind == Type::ACTIVITY_LOGS && outcome == Outcome::Denied.as_str()
 }
 
 #[cfg(test)]
@@ -289,6 +299,39 @@ mod tests {
         }
         let opens = ["acme", "umbrella", "other"].map(|id| v.opens(&id.parse().unwrap()));
         assert_eq!(opens, [true, true, false]);
+    }
+
+    #[test]
+    fn denied_attempts_are_seen_where_the_log_opens() {
+        let v = caller(serde_json::json!({"sub": "u", "role": "user",
+            "organizations": [{"id": "acme"}, {"id": "part", "workspaces": []}],
+            "workspaces": [{"organization_id": "granted", "id": "ws-9"}]}))
+        .visibility();
+        let admin = Visibility::Everything;
+        let places = [
+            (Some("acme"), true),
+            (Some("part"), true),
+            (Some("granted"), true),
+            (Some("other"), false),
+            (None, false),
+        ];
+        for (organization, opens) in places {
+            for (kind, outcome, sees) in [
+                ("ActivityLogs", Outcome::Denied, opens),
+                ("ActivityLogs", Outcome::Success, true),
+                ("ActivityLogs", Outcome::Failure, true),
+                ("AdminAccounts", Outcome::Denied, true),
+                ("Users", Outcome::Denied, true),
+            ] {
+                let entry = Entry { outcome, ..entry("u", kind, organization, None) };
+                assert_eq!(v.allows(&entry), sees, "{kind} {outcome:?} {organization:?}");
+                assert!(admin.allows(&entry), "{kind} {outcome:?} {organization:?}");
+            }
+        }
+        let of_another =
+            |place| Entry { outcome: Outcome::Denied, ..entry("x", "ActivityLogs", place, None) };
+        let seen = places.map(|(place, _)| v.allows(&of_another(place)));
+        assert_eq!(seen, [true, true, false, false, false]);
     }
 
     #[test]

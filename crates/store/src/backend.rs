@@ -35,6 +35,17 @@ pub struct ListingQuery<'a> {
     pub limit: u64,
 }
 
+impl ListingQuery<'_> {
+    /// Whether the entry is one of the listing's, `as_of` apart.
+    pub(crate) fn asks_for(&self, entry: &Entry) -> bool {
+        let is_in_scope = match self.scope {
+            Scope::Everything => true,
+            Scope::Organization(id) => entry.organization.as_ref().is_some_and(|o| o.id == *id),
+        };
+        is_in_scope && self.visibility.allows(entry) && self.filter.matches(entry)
+    }
+}
+
 /// A page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {

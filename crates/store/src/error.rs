@@ -43,6 +43,11 @@ pub enum Error {
          CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
     )]
     Encoding(String),
+    /// At this position stands another entry than was recorded there: somebody else wrote it.
+    #[error(
+        "at position {0} there is another entry than was recorded there; `activity-logs check` says more"
+    )]
+    Displaced(i64),
     /// A reading took longer than [`Options::reading_time`](crate::Options::reading_time).
     #[error("the reading takes too long")]
     TooSlow,

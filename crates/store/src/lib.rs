@@ -226,14 +226,14 @@ impl Store {
     /// The entry with this id, if the caller sees it; the newest, where several logs have one.
     ///
     /// # Errors
-    /// [`Error`] when the database fails.
+    /// [`Error::TooSlow`], or when the database fails.
     pub async fn find(
         &self,
         scope: Scope<'_>,
         visibility: &Visibility,
         id: Uuid,
     ) -> Result<Option<Entry>, Error> {
-        self.backend.find(scope, visibility, id).await
+        self.in_time(self.backend.find(scope, visibility, id)).await
     }
 
     /// The organizations that have a log, by name: those whose name or id contains `search`

@@ -5,13 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use activity_logs_model::{Entry, Filter, Timestamp, Visibility};
-use sqlx::Row as _;
+use activity_logs_model::{Filter, Timestamp, Visibility};
 
+use super::Database;
 use super::lists::{Lists, chunk_keys, chunk_of, rank_of, removed_set, term_count, term_set};
-use super::log::read_entry;
 use super::runs::unreadable;
-use super::{Database, fetch_entries};
 use crate::Error;
 use crate::backend::{ListingQuery, Page, Scope};
 use crate::index::codec::Unreadable;
@@ -129,7 +127,7 @@ impl Database {
         counted(total as u64);
         let end = total.saturating_sub(offset);
         let keys = self.keys_at(&mut view, end.saturating_sub(limit)..end).await?;
-        let Some(mut entries) = self.entries_at(&keys, view.version()).await? else {
+        let Some(mut entries) = self.entries_at(&keys, query, view.version()).await? else {
             return Ok(None);
         };
         entries.reverse();
@@ -164,6 +162,9 @@ impl Database {
             match &mut term.logs {
                 Logs::One(log) if removals.contains_key(log) => term.fields = vec![Vec::new()],
                 Logs::These(logs, _) => logs.retain(|log| !removals.contains_key(log)),
+                Logs::Parts(parts) => {
+                    parts.workspaces.retain(|log, _| !removals.contains_key(log));
+                }
                 _ => {}
             }
         }
@@ -300,11 +301,15 @@ impl Database {
         self.read_lists(&others, &removals, &range, &numbers, &mut lists).await?;
         let mut logs = HashMap::new();
         for (index, term) in listing.terms.iter().enumerate() {
-            if let Logs::These(these, classes) = &term.logs {
-                let contents = if is_counted(term) { &full } else { &numbers };
-                let of_runs = self.read_logs_of_runs(these, classes, &range, contents).await?;
-                logs.insert(index, of_runs);
-            }
+            let contents = if is_counted(term) { &full } else { &numbers };
+            let of_runs = match &term.logs {
+                Logs::These(these, classes) => {
+                    self.read_logs_of_runs(these, classes, &range, contents).await?
+                }
+                Logs::Parts(parts) => self.read_parts_of_runs(parts, contents).await?,
+                _ => continue,
+            };
+            logs.insert(index, of_runs);
         }
         for run in runs {
             let number = view.number(*run);
@@ -401,28 +406,5 @@ impl Database {
         keys.sort_unstable();
         let places = places.start - narrowed.before..places.end - narrowed.before;
         Ok(keys.get(places).ok_or_else(|| unreadable(Unreadable))?.to_vec())
-    }
-
-    /// The entries with these keys, in their order; nothing if a removal came between.
-    async fn entries_at(&self, keys: &[Key], version: i64) -> Result<Option<Vec<Entry>>, Error> {
-        if keys.is_empty() {
-            let head = self.read_head().await?;
-            return Ok((head.version == version).then(Vec::new));
-        }
-        let positions: Vec<i64> = keys.iter().map(|key| key.position).collect();
-        let mut found = HashMap::with_capacity(keys.len());
-        for row in fetch_entries(&self.readers, &positions).await? {
-            if row.try_get::<i64, _>(21)? != version {
-                return Ok(None);
-            }
-            let entry = read_entry(&row)?;
-            found.insert(entry.position, entry);
-        }
-        let entries: Option<Vec<Entry>> =
-            positions.iter().map(|position| found.remove(position)).collect();
-        if entries.is_none() && self.read_head().await?.version == version {
-            return Err(unreadable(Unreadable));
-        }
-        Ok(entries)
     }
 }

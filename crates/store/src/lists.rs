@@ -10,12 +10,14 @@ use sqlx::Row as _;
 use super::runs::unreadable;
 use super::{Database, fetch_keys, fetch_lists};
 use crate::Error;
-use crate::index::codec::{Unreadable, read_keys, read_log_of_rank, read_logs, read_named};
+use crate::index::codec::{
+    Unreadable, read_keys, read_log_of_rank, read_logs, read_named, read_values,
+};
 use crate::index::known::ChunkAt;
 use crate::index::ranks::Ranks;
 use crate::index::state::Removals;
-use crate::index::terms::{Logs, Term};
-use crate::index::{Class, Facet, Key, PACKED, RunHeader, is_grouped, list_name};
+use crate::index::terms::{Logs, Parts, Term};
+use crate::index::{Class, EVERYTHING, Facet, Key, PACKED, RunHeader, is_grouped, list_name};
 
 /// The lists of some runs: by log and list, then by run.
 #[derive(Default)]
@@ -107,7 +109,7 @@ impl Database {
                 Logs::These(_, classes) => {
                     wanted.extend(classes.iter().map(|class| (log, all(*class))));
                 }
-                Logs::All | Logs::OfUser { .. } => {}
+                Logs::All | Logs::Parts(_) | Logs::OfUser { .. } => {}
             }
         }
         if terms.iter().any(|term| !term.is_of_log()) {
@@ -178,6 +180,40 @@ impl Database {
                     .for_each(|(rank, _)| ranks.insert(rank as u16));
             }
             found.insert(run, (usize::try_from(count).unwrap_or(usize::MAX), set));
+        }
+        Ok(found)
+    }
+
+    /// What some organizations have of some of their workspaces, in these runs.
+    pub(super) async fn read_parts_of_runs(
+        &self,
+        parts: &Parts,
+        runs: &BTreeSet<i64>,
+    ) -> Result<HashMap<i64, (usize, Option<Ranks>)>, Error> {
+        let mut found = HashMap::with_capacity(runs.len());
+        let list = list_name(Class::Ordinary, Facet::Places);
+        for run in runs {
+            let row = sqlx::query(
+                "SELECT content FROM run_lists WHERE organization_id = $1 AND list = $2 AND run = $3",
+            )
+            .bind(EVERYTHING)
+            .bind(list.as_str())
+            .bind(*run)
+            .fetch_optional(&self.readers)
+            .await?;
+            let mut set = Ranks::new();
+            if let Some(row) = row {
+                read_values(row.try_get(0)?, |log, by_workspace| {
+                    let Some(seen) = parts.workspaces.get(log) else { return Ok(()) };
+                    read_named(by_workspace, |workspace, ranks| {
+                        if seen.contains(workspace) {
+                            ranks.iter().for_each(|rank| set.insert(*rank));
+                        }
+                    })
+                })
+                .map_err(unreadable)?;
+            }
+            found.insert(*run, (set.len(), Some(set)));
         }
         Ok(found)
     }
@@ -253,6 +289,16 @@ pub(super) fn term_set(
             of_classes.add(&list_set(lists, log, &list_name(*class, Facet::All), run)?);
         }
         all.get_or_insert_with(Ranks::new).keep(&of_classes);
+    }
+    if let Logs::Parts(parts) = &term.logs {
+        let seen = all.get_or_insert_with(Ranks::new);
+        lists.each(log, &parts.own, run, |content| {
+            if let Content::Few(log, _) = content
+                && parts.workspaces.contains_key(*log)
+            {
+                content.add_to(seen);
+            }
+        })?;
     }
     for (index, field) in term.fields.iter().enumerate() {
         let mut any = Ranks::new();

@@ -13,7 +13,6 @@ use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::conditions::{push_in, push_scope, push_visibility};
 use super::runs::count_removal;
 use super::{
     Connection, Database, Db, LOCK_HEAD, LOOKS_FIRST, Row, begin_write, find_existing,
@@ -110,6 +109,18 @@ pub(super) async fn lock_head(connection: &mut Connection) -> Result<Head, sqlx:
 async fn lock_head_and_time(connection: &mut Connection) -> Result<(Head, Timestamp), sqlx::Error> {
     let (position, version, newest) = sqlx::query_as(LOCK_HEAD).fetch_one(connection).await?;
     Ok((Head { position, version }, Timestamp::from_micros(newest)))
+}
+
+pub(super) fn push_in<T>(query: &mut QueryBuilder<Db>, values: impl IntoIterator<Item = T>)
+where
+    T: AsRef<str>,
+{
+    query.push(" IN (");
+    let mut list = query.separated(", ");
+    for value in values {
+        list.push_bind(value.as_ref().to_owned());
+    }
+    query.push(")");
 }
 
 /// The heads of these logs. The head of the service is locked, so nobody else changes them.
@@ -351,16 +362,7 @@ impl Backend for Database {
         visibility: &Visibility,
         id: Uuid,
     ) -> Result<Option<Entry>, Error> {
-        let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM entries WHERE id = "));
-        query.push_bind(id);
-        push_scope(&mut query, scope);
-        push_visibility(&mut query, visibility, scope);
-        query.push(
-            " AND organization_id NOT IN (SELECT organization_id FROM removals) \
-             ORDER BY position DESC LIMIT 1",
-        );
-        let row = query.build().fetch_optional(&self.readers).await?;
-        Ok(row.as_ref().map(read_entry).transpose()?)
+        self.entry_with_id(scope, visibility, id).await
     }
 
     async fn organizations(

@@ -3,9 +3,9 @@
 #[path = "check.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 mod check;
-#[path = "conditions.rs"]
+#[path = "entries.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
-mod conditions;
+mod entries;
 #[path = "listing.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 mod listing;
@@ -327,8 +327,8 @@ fn entries_at() -> String {
 /// The statements that listings are read by, for tests of how the database goes about them.
 #[cfg(feature = "testing")]
 pub(crate) fn hot_statements() -> Vec<String> {
-    let fixed = [LISTS_OF, KEYS_OF, runs::FACTS_OF, spans::TYPES_AND_OUTCOMES];
-    fixed.map(str::to_owned).into_iter().chain([entries_at()]).collect()
+    let fixed = [LISTS_OF, KEYS_OF, runs::FACTS_OF].map(str::to_owned);
+    fixed.into_iter().chain([spans::types_and_outcomes(), entries_at()]).collect()
 }
 
 /// The entries at these positions, each with the version of the removals.

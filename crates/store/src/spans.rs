@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use activity_logs_model::{Filter, Timestamp, Visibility};
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::Database;
 use super::listing::{InRun, View};
@@ -12,22 +12,23 @@ use super::lists::{chunk_of, rank_of};
 use super::log::{corrupt, read_outcome};
 use crate::Error;
 use crate::backend::{Scope, SpanCount};
-use crate::index::EVERYTHING;
+use crate::index::names::TYPES_AND_OUTCOMES;
 use crate::index::ranks::Ranks;
+use crate::index::{EVERYTHING, Facet, facet_of};
 
 /// How many runs are looked into at once.
 const RUNS_AT_ONCE: usize = 16;
 
-/// The lists of types and of outcomes over all logs, by how their names begin.
-pub(super) const TYPES_AND_OUTCOMES: &str = "\
-    SELECT run, list, content FROM run_lists \
-    WHERE organization_id = $1 AND list >= 'at' AND list < 'au' AND run BETWEEN $2 AND $3 UNION ALL \
-    SELECT run, list, content FROM run_lists \
-    WHERE organization_id = $1 AND list >= 'ot' AND list < 'ou' AND run BETWEEN $2 AND $3 UNION ALL \
-    SELECT run, list, content FROM run_lists \
-    WHERE organization_id = $1 AND list >= 'ar' AND list < 'as' AND run BETWEEN $2 AND $3 UNION ALL \
-    SELECT run, list, content FROM run_lists \
-    WHERE organization_id = $1 AND list >= 'or' AND list < 'os' AND run BETWEEN $2 AND $3";
+/// The lists of types and of outcomes over all logs.
+pub(super) fn types_and_outcomes() -> String {
+    let lists = |(from, to)| {
+        format!(
+            "SELECT run, list, content FROM run_lists WHERE organization_id = $1 \
+             AND list >= '{from}' AND list < '{to}' AND run BETWEEN $2 AND $3"
+        )
+    };
+    TYPES_AND_OUTCOMES.map(lists).join(" UNION ALL ")
+}
 
 /// By span, type and outcome.
 type Counts = BTreeMap<(usize, String, String), u64>;
@@ -110,7 +111,7 @@ impl Database {
             })
             .collect();
         let keys = self.read_chunks(&chunks).await?;
-        let rows = sqlx::query(TYPES_AND_OUTCOMES)
+        let rows = sqlx::query(AssertSqlSafe(types_and_outcomes()))
             .bind(EVERYTHING)
             .bind(first)
             .bind(last)
@@ -125,23 +126,29 @@ impl Database {
         for run in runs {
             let (header, Some(ranks)) = (&view.headers[run.run], &run.ranks) else { continue };
             let lists = lists.get(&header.number).map(Vec::as_slice).unwrap_or_default();
-            let of_facet = |facet: u8| {
-                lists.iter().filter(move |(list, _)| list.as_bytes().get(1) == Some(&facet))
-            };
+            let mut types = Vec::new();
+            let mut outcomes = Vec::new();
+            for (list, set) in lists {
+                match facet_of(list) {
+                    Some(Facet::Type(kind)) => types.push((kind, set)),
+                    Some(Facet::Outcome(outcome)) => outcomes.push((outcome, set)),
+                    _ => {}
+                }
+            }
             let starts = bounds
                 .iter()
                 .map(|bound| rank_of(header, bound.as_micros(), &keys))
                 .collect::<Result<Vec<usize>, Error>>()?;
-            for (kind, of_kind) in of_facet(b't') {
+            for (kind, of_kind) in types {
                 let mut of_kind = of_kind.clone();
                 of_kind.keep(ranks);
-                for (outcome, of_outcome) in of_facet(b'r') {
+                for (outcome, of_outcome) in &outcomes {
                     let mut of_both = of_kind.clone();
                     of_both.keep(of_outcome);
                     for (span, edges) in starts.windows(2).enumerate() {
                         let entries = of_both.count_in(&(edges[0]..edges[1])) as u64;
                         if entries > 0 {
-                            let key = (span, kind[2..].to_owned(), outcome[2..].to_owned());
+                            let key = (span, kind.to_owned(), (*outcome).to_owned());
                             *counts.entry(key).or_default() += entries;
                         }
                     }

@@ -8,8 +8,7 @@ use activity_logs_model::OrganizationId;
 use activity_logs_model::wire::OrganizationItem;
 use sqlx::{Executor as _, QueryBuilder, Row as _};
 
-use super::conditions::push_in;
-use super::log::{corrupt, to_i64, to_u64};
+use super::log::{corrupt, push_in, to_i64, to_u64};
 use super::{Database, Db, MIGRATIONS, TRY_WRITING, begin_write};
 use crate::Error;
 use crate::backend::LogState;

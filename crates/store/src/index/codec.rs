@@ -145,6 +145,31 @@ pub(crate) fn read_named<'a>(
     Ok(())
 }
 
+/// Writes named values in one.
+pub(crate) fn write_values<'a>(values: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, value) in values {
+        put_text(&mut bytes, name);
+        put(&mut bytes, value.len() as u64);
+        bytes.extend_from_slice(value);
+    }
+    bytes
+}
+
+/// Reads what [`write_values`] wrote: calls for each value, in their order.
+pub(crate) fn read_values<'a>(
+    bytes: &'a [u8],
+    mut each: impl FnMut(&'a str, &'a [u8]) -> Result<(), Unreadable>,
+) -> Result<(), Unreadable> {
+    let mut reader = Reader(bytes);
+    while !reader.0.is_empty() {
+        let name = reader.text()?;
+        let length = reader.length()?;
+        each(name, reader.take(length)?)?;
+    }
+    Ok(())
+}
+
 /// Writes how many entries each log has in a run, ordinary and administrative ones.
 pub(crate) fn write_logs(logs: &[(String, [u32; 2])]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -192,8 +217,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_written_is_read(keys in prop::collection::vec(key(), 0..70),
-            sets in prop::collection::btree_map("[a-zA-Z0-9./]{0,12}", prop::collection::btree_set(any::<u16>(), 0..50), 0..8),
-            logs in prop::collection::vec(("[a-z]{0,9}", any::<[u32; 2]>()), 0..9),
+            sets in prop::collection::btree_map(any::<String>(), prop::collection::btree_set(any::<u16>(), 0..50), 0..8),
+            logs in prop::collection::vec((any::<String>(), any::<[u32; 2]>()), 0..9),
+            values in prop::collection::vec((any::<String>(), prop::collection::vec(any::<u8>(), 0..200)), 0..9),
             of_rank in prop::collection::vec(any::<u16>(), 0..40)) {
             prop_assert_eq!(&read_keys(&write_keys(&keys)).unwrap(), &keys);
             let sets: BTreeMap<_, Vec<u16>> = sets.into_iter().map(|(name, set)| (name, set.into_iter().collect())).collect();
@@ -201,6 +227,10 @@ mod tests {
             let mut read = BTreeMap::new();
             read_named(&bytes, |name, ranks| { read.insert(name.to_owned(), ranks.to_vec()); }).unwrap();
             prop_assert_eq!(read, sets);
+            let mut read = Vec::new();
+            let bytes = write_values(values.iter().map(|(name, value)| (name.as_str(), value.as_slice())));
+            read_values(&bytes, |name, value| { read.push((name.to_owned(), value.to_vec())); Ok(()) }).unwrap();
+            prop_assert_eq!(read, values);
             let mut read = Vec::new();
             read_logs(&write_logs(&logs), |name, counts| read.push((name.to_owned(), counts.map(|count| count as u32)))).unwrap();
             prop_assert_eq!(read, logs);
@@ -213,6 +243,7 @@ mod tests {
             let _ = read_header(0, 10, &bytes);
             let _ = read_named(&bytes, |_, _| {});
             let _ = read_logs(&bytes, |_, _| {});
+            let _ = read_values(&bytes, |_, _| Ok(()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use activity_logs_model::visibility::Reach;
+use activity_logs_model::visibility::{Reach, is_denied_attempt};
 use activity_logs_model::{
     Action, Entry, Filter, OrganizationId, Timestamp, Type, UserId, Visibility, WorkspaceId,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Fact {
     /// The code of the empty text: none.
     pub(crate) workspace: Code,
     pub(crate) class: Class,
+    /// On a log: not everybody sees their own.
+    pub(crate) is_denied_attempt: bool,
 }
 
 /// The texts of an entry by which it is found, in the order in which the database gives them.
@@ -54,6 +56,7 @@ struct Block {
     users: Vec<Code>,
     workspaces: Vec<Code>,
     classes: Vec<Class>,
+    denied_attempts: Vec<bool>,
     /// No position is beyond.
     newest: i64,
 }
@@ -73,6 +76,7 @@ impl Block {
             user: self.users[place],
             workspace: self.workspaces[place],
             class: self.classes[place],
+            is_denied_attempt: self.denied_attempts[place],
         }
     }
 
@@ -85,6 +89,7 @@ impl Block {
         self.users.insert(place, fact.user);
         self.workspaces.insert(place, fact.workspace);
         self.classes.insert(place, fact.class);
+        self.denied_attempts.insert(place, fact.is_denied_attempt);
         self.newest = self.newest.max(fact.key.position);
     }
 
@@ -99,6 +104,7 @@ impl Block {
             users: self.users.split_off(place),
             workspaces: self.workspaces.split_off(place),
             classes: self.classes.split_off(place),
+            denied_attempts: self.denied_attempts.split_off(place),
             newest: self.newest,
         }
     }
@@ -183,6 +189,7 @@ impl Facts {
                 user: self.code(texts.user),
                 workspace: self.code(texts.workspace),
                 class: Class::of(texts.kind),
+                is_denied_attempt: is_denied_attempt(texts.kind, texts.outcome),
             };
             self.insert(fact);
         }
@@ -307,8 +314,9 @@ enum Seen {
         user: Option<Code>,
         /// By the code of the log.
         reach: Vec<Sees>,
-        /// Of logs seen in part, the codes of workspaces that are seen.
-        parts: Vec<Codes>,
+        /// Of logs seen in part, the codes of workspaces that are seen, ascending: there may be
+        /// thousands of such logs.
+        parts: Vec<Vec<Code>>,
     },
 }
 
@@ -354,7 +362,10 @@ impl Matcher {
                         Reach::Part { without_workspace, workspaces } => {
                             let none = without_workspace.then_some("");
                             let seen = workspaces.iter().map(WorkspaceId::as_str).chain(none);
-                            parts.push(facts.codes(seen));
+                            let codes = seen.filter_map(|text| facts.codes.get(text).copied());
+                            let mut codes: Vec<Code> = codes.collect();
+                            codes.sort_unstable();
+                            parts.push(codes);
                             Sees::Part(parts.len() - 1)
                         }
                     };
@@ -376,13 +387,15 @@ impl Matcher {
             Seen::Everything => {}
             Seen::Nothing => places.0.clear(),
             Seen::Reader { user, reach, parts } => places.keep(|place| {
-                let sees = match reach[block.logs[place] as usize] {
+                let reach = reach[block.logs[place] as usize];
+                let sees = match reach {
                     Sees::None => false,
                     Sees::Whole => true,
-                    Sees::Part(part) => parts[part][block.workspaces[place] as usize],
+                    Sees::Part(part) => parts[part].binary_search(&block.workspaces[place]).is_ok(),
                 };
                 let is_own = *user == Some(block.users[place]);
-                is_own | (sees & (block.classes[place] == Class::Ordinary))
+                let sees_own = (reach != Sees::None) | !block.denied_attempts[place];
+                (is_own & sees_own) | (sees & (block.classes[place] == Class::Ordinary))
             }),
         }
     }

@@ -13,22 +13,26 @@
 //! holds their facts in memory and reads on from where it is. So counts can't part ways with
 //! entries, late arrivals and hot instants need no care, and a listing that is pinned to a
 //! position takes the runs before it whole and cuts one.
+//!
+//! Ids of the platform are any text. Names of lists, in which they occur, are taken apart by the
+//! functions of [`names`] alone.
 
 pub(crate) mod codec;
 pub(crate) mod facts;
 pub(crate) mod known;
+pub(crate) mod names;
 pub(crate) mod ranks;
 pub(crate) mod seal;
 pub(crate) mod select;
 pub(crate) mod state;
 pub(crate) mod terms;
 
-use activity_logs_model::Type;
+pub(crate) use names::{Class, Facet, facet_of, is_grouped, list_name};
 
 /// Chunks of keys in a run.
 pub(crate) const CHUNKS: usize = 64;
 
-/// The log that stands for all of them; no organization's id can be this.
+/// The log that stands for all of them: no id begins like this.
 pub(crate) const EVERYTHING: &str = "!";
 
 /// A log with at most this part of a run's positions keeps its lists of the run in one row.
@@ -46,68 +50,6 @@ pub(crate) struct Key {
     pub(crate) sequence: i64,
     /// Its place in the service: orders what ties in different logs.
     pub(crate) position: i64,
-}
-
-/// What entries of a list have in common, beside their log.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Facet<'a> {
-    All,
-    Type(&'a str),
-    Action(&'a str),
-    Outcome(&'a str),
-    User(&'a str),
-    /// Empty: those without a workspace.
-    Workspace(&'a str),
-    TypeAndAction(&'a str, &'a str),
-}
-
-/// Whether entries are of an administrative type, which most people don't see: every list has
-/// entries of one class only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Class {
-    Ordinary,
-    Administrative,
-}
-
-impl Class {
-    pub(crate) const BOTH: [Class; 2] = [Class::Ordinary, Class::Administrative];
-
-    pub(crate) fn of(kind: &str) -> Self {
-        if kind.starts_with(Type::ADMINISTRATIVE_PREFIX) {
-            Class::Administrative
-        } else {
-            Class::Ordinary
-        }
-    }
-}
-
-/// The name of a list in the database; short, because there are many.
-pub(crate) fn list_name(class: Class, facet: Facet<'_>) -> String {
-    let class = if class == Class::Ordinary { 'o' } else { 'a' };
-    match facet {
-        Facet::All => format!("{class}*"),
-        Facet::Type(kind) => format!("{class}t{kind}"),
-        Facet::Action(action) => format!("{class}c{action}"),
-        Facet::Outcome(outcome) => format!("{class}r{outcome}"),
-        Facet::User(user) => format!("{class}u{user}"),
-        Facet::Workspace(workspace) => format!("{class}w{workspace}"),
-        Facet::TypeAndAction(kind, action) => format!("{class}p{kind}/{action}"),
-    }
-}
-
-/// The class of a list's entries.
-pub(crate) fn class_of(list: &str) -> Option<Class> {
-    match list.as_bytes().first() {
-        Some(b'o') => Some(Class::Ordinary),
-        Some(b'a') => Some(Class::Administrative),
-        _ => None,
-    }
-}
-
-/// Whether a list over all logs says for each entry which organization it is of: a member sees
-/// what they did themselves elsewhere too.
-pub(crate) fn is_grouped(log: &str, list: &str) -> bool {
-    log == EVERYTHING && list.as_bytes().get(1) == Some(&b'u')
 }
 
 /// What is known of a sealed run without looking into it.

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::codec::{write_header, write_keys, write_log_of_rank, write_logs, write_named};
+use super::codec::{
+    write_header, write_keys, write_log_of_rank, write_logs, write_named, write_values,
+};
 use super::facts::{Code, Fact, Facts};
+use super::names::parts_of;
 use super::ranks::Ranks;
 use super::{CHUNKS, Class, EVERYTHING, Facet, Key, PACKED, RunHeader, is_grouped, list_name};
 
@@ -52,11 +55,12 @@ enum FacetCode {
     User(Code),
     Workspace(Code),
     TypeAndAction(Code, Code),
+    DeniedAttempts,
 }
 
 impl FacetCode {
-    fn all_of(fact: &Fact) -> [FacetCode; 7] {
-        [
+    fn all_of(fact: &Fact) -> impl Iterator<Item = FacetCode> {
+        let facets = [
             FacetCode::All,
             FacetCode::Type(fact.kind),
             FacetCode::Action(fact.action),
@@ -64,7 +68,9 @@ impl FacetCode {
             FacetCode::User(fact.user),
             FacetCode::Workspace(fact.workspace),
             FacetCode::TypeAndAction(fact.kind, fact.action),
-        ]
+        ];
+        let attempts = fact.is_denied_attempt.then_some(FacetCode::DeniedAttempts);
+        facets.into_iter().chain(attempts)
     }
 
     fn name(self, class: Class, facts: &Facts) -> String {
@@ -79,6 +85,7 @@ impl FacetCode {
             FacetCode::TypeAndAction(kind, action) => {
                 Facet::TypeAndAction(text(kind), text(action))
             }
+            FacetCode::DeniedAttempts => Facet::DeniedAttempts,
         };
         list_name(class, facet)
     }
@@ -116,6 +123,7 @@ pub(crate) fn seal(number: i64, facts: &Facts, gone: &[Key], most_packed: usize)
     let mut lists = Vec::new();
     let mut logs = Vec::with_capacity(by_log.len());
     let mut log_of_rank = vec![NO_LOG; entries];
+    let mut places = Vec::with_capacity(by_log.len());
     for (number, (log, members)) in by_log.iter().enumerate() {
         let mut of_log = Lists::new();
         let mut counts = [0, 0];
@@ -123,7 +131,7 @@ pub(crate) fn seal(number: i64, facts: &Facts, gone: &[Key], most_packed: usize)
             for facet in FacetCode::all_of(fact) {
                 of_log.entry((fact.class, facet)).or_default().push(*rank);
             }
-            counts[usize::from(fact.class == Class::Administrative)] += 1;
+            counts[fact.class as usize] += 1;
             log_of_rank[usize::from(*rank)] = number as u16;
         }
         logs.push(((*log).to_owned(), counts));
@@ -131,6 +139,13 @@ pub(crate) fn seal(number: i64, facts: &Facts, gone: &[Key], most_packed: usize)
             .into_iter()
             .map(|((class, facet), ranks)| (facet.name(class, facts), ranks))
             .collect();
+        if counts[Class::Ordinary as usize] > 0 {
+            let by_workspace = named.iter().filter_map(|(name, set)| match parts_of(name) {
+                Some((Class::Ordinary, Facet::Workspace(workspace))) => Some((workspace, &set[..])),
+                _ => None,
+            });
+            places.push((*log, write_named(by_workspace)));
+        }
         if members.len() <= most_packed {
             lists.push(ListRow {
                 log: (*log).to_owned(),
@@ -161,6 +176,17 @@ pub(crate) fn seal(number: i64, facts: &Facts, gone: &[Key], most_packed: usize)
         };
         ListRow { log: EVERYTHING.to_owned(), list, entries: ranks.len() as i64, content }
     }));
+    if !places.is_empty() {
+        lists.push(ListRow {
+            log: EVERYTHING.to_owned(),
+            list: list_name(Class::Ordinary, Facet::Places),
+            entries: logs
+                .iter()
+                .map(|(_, counts)| i64::from(counts[Class::Ordinary as usize]))
+                .sum(),
+            content: write_values(places.iter().map(|(log, sets)| (*log, &sets[..]))),
+        });
+    }
     lists.sort_by(|a, b| (&a.log, &a.list).cmp(&(&b.log, &b.list)));
     SealedRun {
         chunks: keys.chunks(chunk).map(write_keys).collect(),

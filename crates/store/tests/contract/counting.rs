@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use activity_logs_model::{Context, Entry, Filter, NewEntry, Timestamp};
+use activity_logs_model::visibility::Reach;
+use activity_logs_model::{Context, Entry, Filter, NewEntry, Outcome, Timestamp, Visibility};
 use activity_logs_store::testing::hot_statements;
 use activity_logs_store::{Error, ListingQuery, Options, Removal, Scope, Store};
 use sqlx::Row as _;
 
 use crate::support::{
     ALL, EVERYTHING, Raw, Subject, entry, id, listing, newest_first, patient, person, record,
+    workspace,
 };
 
 contract!(
@@ -17,6 +19,7 @@ contract!(
     pages_of_one_instant_are_exact,
     what_was_counted_is_counted_on,
     listings_hold_still_while_an_organization_goes,
+    another_entry_does_not_stand_in,
     a_reading_that_takes_too_long_is_told,
     statements_use_their_indexes,
 );
@@ -29,7 +32,9 @@ fn mixed(count: usize) -> Vec<NewEntry> {
         let mut new = entry(log, &format!("number {number}"));
         new.occurred_at = Some(Timestamp::from_micros((number * 10) as i64 + 1_000 - late));
         new.user = person(["ada", "ben", "cy"][number % 3]);
-        new.kind = id(["Users", "AdminUsers", "Workspace", "Plans"][number / 3 % 4]);
+        new.kind = id(["Users", "AdminUsers", "Workspace", "ActivityLogs"][number / 3 % 4]);
+        new.outcome = [Outcome::Success, Outcome::Denied][number / 5 % 2];
+        new.workspace = log.and([None, Some("ws-1"), Some("ws-2")][number / 7 % 3]).map(workspace);
         new
     };
     (0..count).map(one).collect()
@@ -47,12 +52,12 @@ async fn a_check_tells_what_does_not_agree(subject: Subject) {
     assert!(check.runs > 0, "something was compared");
     let mut raw = subject.raw().await;
     let damage = [
-        "UPDATE run_lists SET entries = entries + 1 WHERE organization_id = '*' AND list = 'o*' AND run = 1",
-        "UPDATE run_lists SET content = (SELECT content FROM run_lists WHERE organization_id = '*' AND list = 'otPlans' AND run = 1) \
-         WHERE organization_id = '*' AND list = 'otUsers' AND run = 1",
-        "DELETE FROM run_lists WHERE organization_id = '*' AND list = 'ouada' AND run = 0",
+        "UPDATE run_lists SET entries = entries + 1 WHERE organization_id = '!' AND list = 'o*' AND run = 1",
+        "UPDATE run_lists SET content = (SELECT content FROM run_lists WHERE organization_id = '!' AND list = 'otWorkspace' AND run = 1) \
+         WHERE organization_id = '!' AND list = 'otUsers' AND run = 1",
+        "DELETE FROM run_lists WHERE organization_id = '!' AND list = 'ouada' AND run = 0",
         "INSERT INTO run_lists SELECT organization_id, 'otOther', run, entries, content FROM run_lists \
-         WHERE organization_id = '*' AND list = 'otUsers' AND run = 1",
+         WHERE organization_id = '!' AND list = 'otUsers' AND run = 1",
         "DELETE FROM run_keys WHERE run = 1 AND chunk = 3",
         "UPDATE runs SET entries = entries - 1 WHERE run = 1",
         "UPDATE runs SET logs = bounds WHERE run = 0",
@@ -95,14 +100,32 @@ async fn pages_of_one_instant_are_exact(subject: Subject) {
     }
 }
 
+/// Everything, and what somebody sees who sees little of many organizations.
+fn readers() -> [Visibility; 2] {
+    let part = |workspaces: &[&str]| Reach::Part {
+        without_workspace: true,
+        workspaces: workspaces.iter().map(|name| id(name)).collect(),
+    };
+    let elsewhere = (0..9).map(|number| (id(&format!("other-{number}")), part(&["ws-1"])));
+    let reach = elsewhere.chain([(id("acme"), part(&["ws-1"])), (id("umbrella"), part(&[]))]);
+    [Visibility::Everything, Visibility::Reader { user: id("ada"), reach: reach.collect() }]
+}
+
 /// Compares listings as of some positions, on each node, with what was recorded.
 async fn agree(nodes: &[Store; 2], written: &[Entry], positions: &[i64]) {
+    let filters = [ALL.clone(), Filter { users: vec![id("ada")], ..Filter::default() }];
+    let readers = readers();
+    let asked =
+        filters.iter().flat_map(|filter| readers.iter().map(move |reader| (filter, reader)));
     for (store, as_of) in nodes.iter().flat_map(|node| positions.iter().map(move |at| (node, *at)))
     {
-        for filter in [ALL.clone(), Filter { users: vec![id("ada")], ..Filter::default() }] {
-            let page = store.list(&listing(&EVERYTHING, &filter, as_of)).await.expect("a page");
-            let is_in = |entry: &&Entry| entry.position <= as_of && filter.matches(entry);
+        for (filter, visibility) in asked.clone() {
+            let page = store.list(&listing(visibility, filter, as_of)).await.expect("a page");
+            let is_in = |entry: &&Entry| {
+                entry.position <= as_of && visibility.allows(entry) && filter.matches(entry)
+            };
             let expected: Vec<_> = written.iter().filter(is_in).cloned().collect();
+            assert!(!expected.is_empty());
             assert_eq!(page.total, expected.len() as u64, "as of {as_of}");
             assert_eq!(page.entries, expected, "as of {as_of}");
         }
@@ -150,6 +173,68 @@ async fn listings_hold_still_while_an_organization_goes(subject: Subject) {
     assert_eq!(raw.texts(rows).await, ["0", "0"], "seen in {} states", states.len());
 }
 
+/// Puts in a row beside the service: the entry at a position again, in the log `zz`.
+async fn put_in_again(raw: &mut Raw, position: i64, sequence: &str) {
+    let columns = raw.columns("entries").await;
+    let values = columns.iter().map(|column| match column.as_str() {
+        "organization_id" => "'zz'",
+        "sequence" => sequence,
+        column => column,
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    let columns = columns.join(", ");
+    let statement = format!(
+        "INSERT INTO entries ({columns}) SELECT {values} FROM entries WHERE position = {position}"
+    );
+    assert_eq!(raw.must(&statement).await, 1);
+}
+
+async fn another_entry_does_not_stand_in(subject: Subject) {
+    let store = subject.open().await;
+    let written = record(&store, mixed(600)).await;
+    let acme = id("acme");
+    let is_of_acme = |entry: &&Entry| entry.organization.as_ref().is_some_and(|o| o.id == acme);
+    let mut raw = subject.raw().await;
+    raw.let_positions_be_taken().await;
+    let member = Visibility::Reader { user: id("mia"), reach: [(id("acme"), Reach::Whole)].into() };
+    // In a run, and after the last.
+    for newest in [false, true] {
+        let ordinary = |entry: &&Entry| is_of_acme(entry) && !entry.kind.is_administrative();
+        let of_acme: Vec<&Entry> = written.iter().filter(ordinary).collect();
+        let four = if newest { of_acme.len() - 4..of_acme.len() } else { 0..4 };
+        let [beside, same, alone, whole] = of_acme[four] else { panic!("four entries") };
+        put_in_again(&mut raw, beside.position, "sequence + 1000").await;
+        put_in_again(&mut raw, same.position, "sequence").await;
+        put_in_again(&mut raw, alone.position, "sequence + 1000").await;
+        let gone = format!(
+            "DELETE FROM entries WHERE position = {} AND organization_id = 'acme'",
+            alone.position
+        );
+        assert_eq!(raw.must(&gone).await, 1);
+        for (entry, is_shown) in [(beside, false), (same, false), (alone, false), (whole, true)] {
+            let at = entry.occurred_at;
+            let filter = Filter {
+                types: vec![entry.kind.clone()],
+                from: Some(at),
+                to: Some(Timestamp::from_micros(at.as_micros() + 1)),
+                ..Filter::default()
+            };
+            for visibility in [&EVERYTHING, &member] {
+                for scope in [Scope::Organization(&acme), Scope::Everything] {
+                    let query = ListingQuery { scope, ..listing(visibility, &filter, 600) };
+                    let answer = store.list(&query).await;
+                    let is_told = match &answer {
+                        Ok(page) => is_shown && page.entries == [entry.clone()],
+                        Err(Error::Displaced(position)) => !is_shown && *position == entry.position,
+                        Err(_) => false,
+                    };
+                    assert!(is_told, "{newest} {scope:?}: {answer:?} for {entry:?}");
+                }
+            }
+        }
+    }
+}
+
 async fn a_reading_that_takes_too_long_is_told(subject: Subject) {
     let reading_time = Duration::from_millis(200);
     let store = subject.open_with(Options { reading_time, ..patient() }).await;
@@ -181,10 +266,10 @@ async fn statements_use_their_indexes(subject: Subject) {
     let mut raw = subject.raw().await;
     raw.must("ANALYZE").await;
     let arguments = [
-        "ARRAY['*', 'acme'], ARRAY['o*', ''], 0, 3, ARRAY[1, 2]",
+        "ARRAY['!', 'acme'], ARRAY['o*', ''], 0, 3, ARRAY[1, 2]",
         "ARRAY[1, 2], ARRAY[0, 3]",
         "4990, 5001",
-        "'*', 0, 3",
+        "'!', 0, 3",
         "ARRAY[17, 4000, 2500]",
     ];
     let mut plans = Vec::new();

@@ -1,11 +1,12 @@
-//! Who sees what, and which entries a filter asks for, exist as a predicate and as SQL:
-//! both readings must agree on everything.
+//! Who sees what, and which entries a filter asks for, exist as a predicate and as sets: both
+//! readings must agree on everything.
 
 use std::collections::HashMap;
 
 use activity_logs_model::visibility::{GrantClaim, MembershipClaim};
 use activity_logs_model::{
-    Caller, Claims, Entry, Filter, NewEntry, OrganizationId, Outcome, Role, Timestamp, Visibility,
+    Caller, Claims, Entry, Filter, NewEntry, OrganizationId, Outcome, Role, Timestamp, Type,
+    Visibility,
 };
 use activity_logs_store::{ListingQuery, Scope, Store};
 use proptest::collection::vec;
@@ -25,9 +26,11 @@ contract!(visibility_is_one_rule, filters_are_one_rule, a_token_may_name_thousan
 
 // Few of each, so that they meet; some differ in case alone, share ids with others, or look like
 // the index's own names.
-const USERS: &[&str] = &["ada", "Ada", "ben", "acme", "a*"];
-const ORGANIZATIONS: &[&str] = &["acme", "Acme", "umbrella", "a_me", "*"];
-const WORKSPACES: &[&str] = &["ws-1", "WS-1", "ws_1", "ada", "*"];
+const USERS: &[&str] = &["ada", "Ada", "ben", "a*", "cn=Ada,ou=Eng", "*"];
+const ORGANIZATIONS: &[&str] = &["acme", "*", "umbrella", "a_me", "ada"];
+/// Of these each has so few entries that they are kept together.
+const SMALL_ORGANIZATIONS: &[&str] = &["o*", "Acme", "a/b", "ä", "auth0|64f1", "s-6", "s-7", "s 8"];
+const WORKSPACES: &[&str] = &["ws-1", "WS-1", "ws_1", "a/b", "*"];
 const TYPES: &[&str] = &[
     "Workspace",
     "Users",
@@ -57,13 +60,22 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     select(&Outcome::ALL[..])
 }
 
+fn any_organization() -> impl Strategy<Value = &'static str> {
+    prop_oneof![8 => select(ORGANIZATIONS), 1 => select(SMALL_ORGANIZATIONS)]
+}
+
 fn new_entry() -> impl Strategy<Value = NewEntry> {
     let place = prop_oneof![
         1 => Just(None),
-        5 => (select(ORGANIZATIONS), option::of(select(WORKSPACES))).prop_map(Some),
+        7 => (any_organization(), option::of(select(WORKSPACES))).prop_map(Some),
     ];
-    let what = (one(TYPES), one(ACTIONS), outcome(), time());
-    (place, one(USERS), what).prop_map(|(place, user, (kind, action, outcome, at))| {
+    let kind_and_outcome = prop_oneof![
+        3 => (one(TYPES), outcome()),
+        // Who attempted it does not see it everywhere.
+        1 => Just((Type::activity_logs(), Outcome::Denied)),
+    ];
+    let what = (kind_and_outcome, one(ACTIONS), time());
+    (place, one(USERS), what).prop_map(|(place, user, ((kind, outcome), action, at))| {
         let mut new = entry(None, "x");
         new.organization = place.map(|(name, _)| organization(name));
         new.workspace = place.and_then(|(_, name)| name).map(workspace);
@@ -75,20 +87,22 @@ fn new_entry() -> impl Strategy<Value = NewEntry> {
 fn claims() -> impl Strategy<Value = Claims> {
     let role =
         prop_oneof![1 => Just(Role::Admin), 1 => Just(Role::Service), 12 => Just(Role::User)];
-    let membership = (one(ORGANIZATIONS), option::of(vec(one(WORKSPACES), 0..3)))
-        .prop_map(|(id, workspaces)| MembershipClaim { id, name: None, workspaces });
-    let grant = (one(ORGANIZATIONS), one(WORKSPACES))
-        .prop_map(|(organization_id, id)| GrantClaim { organization_id, id });
-    (role, one(USERS), option::of(vec(membership, 0..4)), vec(grant, 0..4)).prop_map(
-        |(role, sub, organizations, workspaces)| Claims {
-            sub,
-            name: None,
-            email: None,
-            role,
-            organizations,
-            workspaces,
-        },
-    )
+    let membership = (any_organization(), option::weighted(0.7, vec(one(WORKSPACES), 0..3)))
+        .prop_map(|(name, workspaces)| MembershipClaim { id: id(name), name: None, workspaces })
+        .boxed();
+    let grant = (any_organization(), one(WORKSPACES))
+        .prop_map(|(name, workspace)| GrantClaim { organization_id: id(name), id: workspace })
+        .boxed();
+    // Few organizations are read each by itself, many in one pass.
+    let memberships = prop_oneof![
+        1 => Just(None),
+        4 => vec(membership.clone(), 0..4).prop_map(Some),
+        5 => vec(membership, 4..20).prop_map(Some),
+    ];
+    let grants = prop_oneof![3 => vec(grant.clone(), 0..4), 1 => vec(grant, 4..20)];
+    (role, one(USERS), memberships, grants).prop_map(|(role, sub, organizations, workspaces)| {
+        Claims { sub, name: None, email: None, role, organizations, workspaces }
+    })
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
@@ -104,7 +118,8 @@ fn filter() -> impl Strategy<Value = Filter> {
         some(one(ACTIONS)),
         some(outcome()),
     );
-    let whose = (some(one(USERS)), some(one(WORKSPACES)), some(one(ORGANIZATIONS)));
+    let organizations = some(any_organization().prop_map(id));
+    let whose = (some(one(USERS)), some(one(WORKSPACES)), organizations);
     let when = (option::weighted(0.3, time()), option::weighted(0.3, time()));
     (what, whose, when).prop_map(
         |(
@@ -193,7 +208,8 @@ async fn visibility_is_one_rule(subject: Subject) {
     let mut runner = runner(32);
     let entries = newest_first(load(&store, &mut runner).await);
     let head = store.head().await.expect("the head");
-    let organizations: Vec<OrganizationId> = ORGANIZATIONS.iter().map(|name| id(name)).collect();
+    let looked_at = ORGANIZATIONS.iter().chain(&SMALL_ORGANIZATIONS[..2]);
+    let organizations: Vec<OrganizationId> = looked_at.map(|name| id(name)).collect();
 
     let case = (claims(), vec(any::<Index>(), 6), 0..=400_i64);
     for_each(runner, &case, async |(claims, picks, as_of)| {

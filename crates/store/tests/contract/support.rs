@@ -150,6 +150,36 @@ impl Raw {
         .expect("a list of texts")
     }
 
+    /// The columns of a table.
+    pub(crate) async fn columns(&mut self, table: &str) -> Vec<String> {
+        let query = match self {
+            Raw::Sqlite(_) => format!("SELECT name FROM pragma_table_info('{table}')"),
+            Raw::Postgres(_) => format!(
+                "SELECT attname::text FROM pg_attribute \
+                 WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped"
+            ),
+        };
+        self.texts(&query).await
+    }
+
+    /// Takes away what keeps others from writing entries to positions that are taken.
+    pub(crate) async fn let_positions_be_taken(&mut self) {
+        let names = match self {
+            Raw::Sqlite(_) => {
+                "SELECT 'TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'entries' \
+                 UNION ALL SELECT 'INDEX ' || name FROM pragma_index_list('entries') AS list \
+                 WHERE \"unique\" = 1 AND origin = 'c' AND (SELECT COUNT(*) FROM pragma_index_info(list.name)) = 1"
+            }
+            Raw::Postgres(_) => {
+                "SELECT 'INDEX ' || indexrelid::regclass::text FROM pg_index \
+                 WHERE indrelid = 'entries'::regclass AND indisunique AND indnkeyatts = 1"
+            }
+        };
+        for name in self.texts(names).await {
+            self.must(&format!("DROP {name}")).await;
+        }
+    }
+
     /// Takes what a commit needs, as another node's long commit would.
     pub(crate) async fn hold_write_lock(&mut self) {
         match self {
