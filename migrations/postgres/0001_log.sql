@@ -59,7 +59,8 @@ CREATE TABLE entries (
 
 -- Idempotency, and finding an entry in any log.
 CREATE UNIQUE INDEX entries_by_id ON entries (id, organization_id);
-CREATE INDEX entries_by_position ON entries (position);
+-- A distributed table can't have this one: `activity-logs check` counts the positions.
+CREATE UNIQUE INDEX entries_by_position ON entries (position);
 
 -- The index of the log: what listings are counted and found by. The transaction that records the
 -- last entry of a run of positions writes the run's rows once and for good; they say nothing that
@@ -104,53 +105,156 @@ ALTER TABLE runs ALTER COLUMN bounds SET STORAGE EXTERNAL, ALTER COLUMN log_of_r
 ALTER TABLE run_keys ALTER COLUMN keys SET STORAGE EXTERNAL;
 ALTER TABLE run_lists ALTER COLUMN content SET STORAGE EXTERNAL;
 
--- The one way in which entries go: with the whole of an organization that has its tombstone, in
--- steps, oldest first, so that nobody waits for long. It runs with its owner's rights, so that the
--- service's role needs none to remove entries.
-CREATE FUNCTION remove_entries_of(organization TEXT, most BIGINT) RETURNS BIGINT
+-- The end of a log: its tombstone is set once. The name goes with the organization; its id stays, so
+-- that nobody can bring it back. Like the next function it runs with its owner's rights, so that the
+-- service's role needs none to do anything else with tombstones or entries.
+CREATE FUNCTION end_organization(organization TEXT, ended_at BIGINT) RETURNS VOID
 LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-    removed BIGINT;
+BEGIN
+    UPDATE logs SET deleted_at = ended_at, organization_name = '', search_key = ''
+    WHERE organization_id = organization AND deleted_at IS NULL AND ended_at IS NOT NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'a log ends once' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    INSERT INTO removals (organization_id, next_run) VALUES (organization, 0);
+END
+$$;
+
+-- The one way in which entries are removed: with the whole of an organization that has ended, in
+-- steps, oldest first, so that nobody waits for long. The removal is over with the last of them:
+-- returns whether it is.
+CREATE FUNCTION remove_entries_of(organization TEXT, most BIGINT) RETURNS BOOLEAN
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF NOT EXISTS (
-        SELECT 1 FROM logs WHERE organization_id = organization AND deleted_at IS NOT NULL
+        SELECT 1 FROM logs JOIN removals USING (organization_id)
+        WHERE organization_id = organization AND deleted_at IS NOT NULL
     ) THEN
         RAISE EXCEPTION 'entries are permanent' USING ERRCODE = 'insufficient_privilege';
     END IF;
     DELETE FROM entries WHERE organization_id = organization AND sequence < most + (
         SELECT MIN(sequence) FROM entries WHERE organization_id = organization
     );
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    RETURN removed;
+    IF EXISTS (SELECT 1 FROM entries WHERE organization_id = organization) THEN
+        RETURN FALSE;
+    END IF;
+    DELETE FROM removals WHERE organization_id = organization;
+    RETURN TRUE;
 END
 $$;
 
--- A definer's function must not find its tables where its caller chooses.
-DO $$ BEGIN
-    EXECUTE format('ALTER FUNCTION remove_entries_of(TEXT, BIGINT) SET search_path = %I, pg_temp', current_schema());
-END $$;
+-- What the triggers refuse with; the reason is the argument.
+CREATE FUNCTION refuse() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'insufficient_privilege';
+END
+$$;
 
--- The role the service works as: it reads and adds entries, and can't change or remove them.
--- Roles belong to the whole cluster, so another database may have made it already.
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'activity_logs_service') THEN
-        CREATE ROLE activity_logs_service NOLOGIN;
+CREATE FUNCTION refuse_removal() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM gone WHERE NOT EXISTS (
+            SELECT 1 FROM logs JOIN removals USING (organization_id)
+            WHERE organization_id = gone.organization_id AND deleted_at IS NOT NULL
+        )
+    ) THEN
+        RAISE EXCEPTION 'entries are permanent' USING ERRCODE = 'insufficient_privilege';
     END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;
+    RETURN NULL;
+END
+$$;
+
+-- A function that protects must not find its tables where its caller chooses.
+DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'end_organization(TEXT, BIGINT)', 'remove_entries_of(TEXT, BIGINT)', 'refuse()', 'refuse_removal()'
+    ] LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
 END $$;
 
-DO $$ BEGIN
-    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        EXECUTE format('GRANT activity_logs_service TO %I', current_user);
-    END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO activity_logs_service', current_schema());
-END $$;
+-- The service's role has no right to what these triggers refuse. They hold its owner to it too.
+CREATE TRIGGER entries_never_change BEFORE UPDATE OR TRUNCATE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse('entries are permanent');
+CREATE TRIGGER entries_never_go AFTER DELETE ON entries REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+CREATE TRIGGER logs_only_advance BEFORE UPDATE ON logs FOR EACH ROW
+    WHEN (
+        NEW.organization_id <> OLD.organization_id
+        OR NEW.next_sequence < OLD.next_sequence
+        OR OLD.deleted_at IS NOT NULL
+    )
+    EXECUTE FUNCTION refuse('a log only advances');
+CREATE TRIGGER logs_never_go BEFORE DELETE OR TRUNCATE ON logs
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse('a log keeps its row');
+CREATE TRIGGER service_head_only_advances BEFORE UPDATE ON service_head FOR EACH ROW
+    WHEN (
+        NEW.position < OLD.position
+        OR NEW.recorded_at < OLD.recorded_at
+        OR NEW.removals < OLD.removals
+        OR NEW.secret <> OLD.secret
+        OR NEW.run_entries <> OLD.run_entries AND OLD.position > 0
+    )
+    EXECUTE FUNCTION refuse('the head only advances');
+CREATE TRIGGER service_head_never_goes BEFORE DELETE OR TRUNCATE ON service_head
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse('the head only advances');
 
-GRANT SELECT ON _sqlx_migrations TO activity_logs_service;
-GRANT SELECT, UPDATE (position, recorded_at, removals) ON service_head TO activity_logs_service;
-GRANT SELECT, INSERT, UPDATE (organization_name, search_key, next_sequence, deleted_at) ON logs TO activity_logs_service;
-GRANT SELECT, INSERT ON entries TO activity_logs_service;
-GRANT SELECT, INSERT, UPDATE, DELETE ON runs, run_keys, run_lists, removals TO activity_logs_service;
-REVOKE ALL ON FUNCTION remove_entries_of(TEXT, BIGINT) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION remove_entries_of(TEXT, BIGINT) TO activity_logs_service;
+-- The role that the service works as. Roles belong to the whole cluster, so it is named after the
+-- database: one deployment must not open the log of another. Names have at most 63 bytes.
+CREATE FUNCTION service_role() RETURNS TEXT LANGUAGE sql STABLE AS $$
+    SELECT 'activity_logs_' || CASE
+        WHEN octet_length(current_database()::text) <= 49 THEN current_database()::text
+        ELSE left(current_database()::text, 8) || '_' || left(md5(current_database()::text), 16)
+    END
+$$;
+
+-- Makes the role if nobody has, and gives it the least that it needs: it reads everything, adds
+-- entries and heads, and can't change or remove an entry. A database that was restored under
+-- another name gets its role by this too.
+CREATE PROCEDURE prepare_service_role() LANGUAGE plpgsql AS $$
+DECLARE
+    service TEXT := service_role();
+    taking TEXT := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
+    -- Nodes that start at once take turns.
+    PERFORM pg_advisory_xact_lock(hashtext(service));
+    BEGIN
+        IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = service) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', service);
+        END IF;
+        IF NOT pg_has_role(current_user, service, taking) THEN
+            EXECUTE format('GRANT %I TO %I', service, current_user);
+        END IF;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE EXCEPTION '% may not make itself a member of the role %. Let an administrator run: %',
+            current_user, service, format('CREATE ROLE %I NOLOGIN; GRANT %I TO %I;', service, service, current_user)
+            USING ERRCODE = 'insufficient_privilege';
+    END;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), service);
+    EXECUTE format(
+        'GRANT SELECT ON _sqlx_migrations, service_head, logs, entries, runs, run_keys, run_lists, removals TO %I',
+        service
+    );
+    EXECUTE format('GRANT INSERT ON entries, runs, run_keys, run_lists TO %I', service);
+    EXECUTE format('GRANT UPDATE (position, recorded_at, removals) ON service_head TO %I', service);
+    EXECUTE format(
+        'GRANT INSERT (organization_id, organization_name, search_key, next_sequence), '
+        'UPDATE (organization_name, search_key, next_sequence) ON logs TO %I',
+        service
+    );
+    -- What a removal changes in the index.
+    EXECUTE format('GRANT UPDATE (logs, log_of_rank) ON runs TO %I', service);
+    EXECUTE format('GRANT DELETE ON run_lists TO %I', service);
+    EXECUTE format('GRANT UPDATE (next_run) ON removals TO %I', service);
+    REVOKE ALL ON FUNCTION end_organization(TEXT, BIGINT), remove_entries_of(TEXT, BIGINT) FROM PUBLIC;
+    EXECUTE format(
+        'GRANT EXECUTE ON FUNCTION end_organization(TEXT, BIGINT), remove_entries_of(TEXT, BIGINT) TO %I',
+        service
+    );
+END
+$$;
+
+CALL prepare_service_role();

@@ -23,6 +23,9 @@ pub enum Error {
     /// The schema is not the one this program was built for.
     #[error("the database's schema is not current; restart the service to bring it up to date")]
     SchemaNotCurrent,
+    /// The database does not keep this program from changing or removing entries; says why.
+    #[error("the database does not keep entries from being changed: {0}")]
+    Unprotected(String),
     /// A file or folder of the database can't be used.
     #[error("{} can't be used: {error}", path.display())]
     File {

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::runs::count_removal;
 use super::{
-    Connection, Database, Db, LOCK_HEAD, LOOKS_FIRST, Row, begin_write, find_existing,
-    insert_entries, is_taken_id,
+    Connection, Database, Db, LOCK_HEAD, LOOKS_FIRST, Row, begin_write, end_organization,
+    find_existing, insert_entries, is_taken_id,
 };
 use crate::backend::{
     Backend, Check, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount,
@@ -294,17 +294,8 @@ impl Backend for Database {
             return Err(refusal);
         }
         let head = &heads[&key];
-        // The name goes with the organization; its id stays, so that nobody can bring it back.
-        sqlx::query("UPDATE logs SET deleted_at = $1, organization_name = '', search_key = '' WHERE organization_id = $2")
-            .bind(now.as_micros())
-            .bind(id.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(Error::from)?;
         // The entries are out of all listings from now on; they go in steps afterwards.
-        sqlx::query("INSERT INTO removals (organization_id, next_run) VALUES ($1, 0)")
-            .bind(id.as_str())
-            .execute(&mut *transaction)
+        end_organization(&mut transaction, id.as_str(), now.as_micros())
             .await
             .map_err(Error::from)?;
         count_removal(&mut transaction).await?;

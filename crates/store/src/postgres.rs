@@ -15,6 +15,7 @@ mod lists;
 #[path = "log.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 pub(crate) mod log;
+mod role;
 #[path = "runs.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 mod runs;
@@ -47,6 +48,7 @@ use crate::index::state::Index;
 use crate::plan::LogKey;
 use crate::{Error, LOCK_WAIT, Options, STANDING_CONNECTIONS};
 use log::{COLUMNS, VERSION, log_id, log_id_of, read_entry};
+use role::prove;
 use transaction::begin_write;
 
 type Db = sqlx::Postgres;
@@ -63,9 +65,6 @@ const BEGIN: &str = "BEGIN";
 
 /// Fails where nothing can be recorded, and waits for nobody who records.
 const TRY_WRITING: &str = "SELECT position FROM service_head WHERE id = 1 FOR UPDATE SKIP LOCKED";
-
-/// Every connection works as the role that can't change or remove entries.
-const WORK_AS_SERVICE: &str = "SET ROLE activity_logs_service";
 
 /// The types of [`COLUMNS`].
 const COLUMN_TYPES: [&str; 21] = [
@@ -105,7 +104,9 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
     migrate(&pool, &connect, options).await?;
 
     let pool = pool.after_connect(|connection: &mut PgConnection, _| {
-        Box::pin(async move { sqlx::query(WORK_AS_SERVICE).execute(connection).await.map(|_| ()) })
+        Box::pin(
+            async move { sqlx::query(role::WORK_AS_SERVICE).execute(connection).await.map(|_| ()) },
+        )
     });
     let limit = options.reading_time.as_millis().to_string();
     let reading = connect.clone().options([("statement_timeout", limit.as_str())]);
@@ -160,6 +161,7 @@ async fn migrate(
         let migrated = MIGRATIONS.run(&owner).await.map_err(Error::Migration);
         migrated.map_err(server::if_read_only)?;
     }
+    role::prepare(&mut *owner.acquire().await?).await?;
     owner.close().await;
     Ok(())
 }
@@ -232,11 +234,26 @@ async fn find_existing(
     rows.iter().map(read_entry).collect()
 }
 
+async fn end_organization(
+    connection: &mut Connection,
+    log: &str,
+    ended_at: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT end_organization($1, $2)")
+        .bind(log)
+        .bind(ended_at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Removes the oldest entries of a log that has ended, and the removal with the last of them.
+/// Returns whether it is over.
 async fn remove_entries(
     connection: &mut Connection,
     log: &str,
     most: i64,
-) -> Result<i64, sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT remove_entries_of($1, $2)")
         .bind(log)
         .bind(most)

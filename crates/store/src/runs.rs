@@ -278,11 +278,7 @@ impl Database {
                 .execute(&mut *transaction)
                 .await?;
             count_removal(&mut transaction).await?;
-        } else if remove_entries(&mut transaction, organization, REMOVAL_STEP).await? == 0 {
-            sqlx::query("DELETE FROM removals WHERE organization_id = $1")
-                .bind(organization.as_str())
-                .execute(&mut *transaction)
-                .await?;
+        } else if remove_entries(&mut transaction, organization, REMOVAL_STEP).await? {
             count_removal(&mut transaction).await?;
         }
         let written = locked.elapsed();

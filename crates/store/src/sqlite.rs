@@ -12,6 +12,7 @@ mod lists;
 pub(crate) mod log;
 #[path = "runs.rs"]
 mod runs;
+mod schema;
 #[path = "spans.rs"]
 mod spans;
 #[path = "standing.rs"]
@@ -39,6 +40,7 @@ use crate::index::state::Index;
 use crate::plan::LogKey;
 use crate::{Error, LOCK_WAIT, Options, STANDING_CONNECTIONS, files};
 use log::{COLUMNS, VERSION, log_id, log_id_of, read_entry};
+use schema::prove;
 use transaction::begin_write;
 
 type Db = sqlx::Sqlite;
@@ -97,6 +99,8 @@ async fn open_files(path: &Path, options: &Options) -> Result<Database, Error> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What was removed is overwritten.
+        .pragma("secure_delete", "ON")
         .busy_timeout(options.wait);
     let lock = files::lock_and_make(path, options.wait.max(LOCK_WAIT)).await?;
     let pool = SqlitePoolOptions::new().acquire_timeout(options.wait);
@@ -198,20 +202,47 @@ async fn find_existing(
     Ok(entries)
 }
 
+async fn end_organization(
+    connection: &mut Connection,
+    log: &str,
+    ended_at: i64,
+) -> Result<(), sqlx::Error> {
+    // The name goes with the organization; its id stays, so that nobody can bring it back.
+    sqlx::query("UPDATE logs SET deleted_at = $1, organization_name = '', search_key = '' WHERE organization_id = $2")
+        .bind(ended_at)
+        .bind(log.to_owned())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("INSERT INTO removals (organization_id, next_run) VALUES ($1, 0)")
+        .bind(log.to_owned())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Removes the oldest entries of a log that has ended, and the removal with the last of them.
+/// Returns whether it is over.
 async fn remove_entries(
     connection: &mut Connection,
     log: &str,
     most: i64,
-) -> Result<i64, sqlx::Error> {
-    let done = sqlx::query(
+) -> Result<bool, sqlx::Error> {
+    sqlx::query(
         "DELETE FROM entries WHERE organization_id = $1 AND sequence < $2 + \
          (SELECT MIN(sequence) FROM entries WHERE organization_id = $1)",
     )
     .bind(log.to_owned())
     .bind(most)
+    .execute(&mut *connection)
+    .await?;
+    let over = sqlx::query(
+        "DELETE FROM removals WHERE organization_id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM entries WHERE organization_id = $1)",
+    )
+    .bind(log.to_owned())
     .execute(connection)
     .await?;
-    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+    Ok(over.rows_affected() > 0)
 }
 
 async fn insert_lists(

@@ -9,7 +9,7 @@ use activity_logs_model::wire::OrganizationItem;
 use sqlx::{Executor as _, QueryBuilder, Row as _};
 
 use super::log::{corrupt, push_in, to_i64, to_u64};
-use super::{Database, Db, MIGRATIONS, TRY_WRITING, begin_write};
+use super::{Database, Db, MIGRATIONS, TRY_WRITING, begin_write, prove};
 use crate::Error;
 use crate::backend::LogState;
 use crate::error::is_busy;
@@ -40,6 +40,7 @@ impl Database {
         if applied != built_for {
             return Err(Error::SchemaNotCurrent);
         }
+        self.prove_protected().await?;
         let mut transaction = match begin_write(&self.probe).await {
             // Somebody else writes, so it can be done.
             Err(error) if is_busy(&error) => return Ok(()),
@@ -57,6 +58,20 @@ impl Database {
             .await?;
         }
         Ok(transaction.rollback().await?)
+    }
+
+    /// Whether the connections can't change or remove entries: one that tries, and those that
+    /// record and read as far as they are free.
+    async fn prove_protected(&self) -> Result<(), Error> {
+        let mut probe = self.probe.acquire().await?;
+        prove(&mut probe).await?;
+        drop(probe);
+        for pool in [&self.writer, &self.readers, &self.standing] {
+            if let Some(mut connection) = pool.try_acquire() {
+                prove(&mut connection).await?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn newest_position(&self) -> Result<i64, Error> {

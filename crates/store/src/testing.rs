@@ -173,11 +173,14 @@ impl Drop for Home {
     fn drop(&mut self) {
         let Home::Server { name } = self else { return };
         let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        let role = format!("DROP ROLE IF EXISTS activity_logs_{name}");
         // A runtime of its own: a test's may be ending.
         let drop = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
-                let _ = maintenance().await.execute(AssertSqlSafe(statement)).await;
+                let mut server = maintenance().await;
+                let _ = server.execute(AssertSqlSafe(statement)).await;
+                let _ = server.execute(AssertSqlSafe(role)).await;
             });
         });
         let _ = drop.join();

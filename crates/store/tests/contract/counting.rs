@@ -51,6 +51,7 @@ async fn a_check_tells_what_does_not_agree(subject: Subject) {
     assert_eq!((check.entries, check.differences.len()), (600, 0));
     assert!(check.runs > 0, "something was compared");
     let mut raw = subject.raw().await;
+    raw.drop_triggers().await;
     let damage = [
         "UPDATE run_lists SET entries = entries + 1 WHERE organization_id = '!' AND list = 'o*' AND run = 1",
         "UPDATE run_lists SET content = (SELECT content FROM run_lists WHERE organization_id = '!' AND list = 'otWorkspace' AND run = 1) \

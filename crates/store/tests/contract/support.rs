@@ -180,6 +180,38 @@ impl Raw {
         }
     }
 
+    /// Waits until this query returns this text alone.
+    pub(crate) async fn until(&mut self, query: &str, expected: &str) {
+        for _ in 0..400 {
+            if self.texts(query).await == [expected] {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{query}: {expected} did not come");
+    }
+
+    /// On PostgreSQL, does what follows as the role that the service works as.
+    pub(crate) async fn work_as_service(&mut self) {
+        self.must("SELECT set_config('role', service_role(), false)").await;
+    }
+
+    /// Lets everything be changed, as the owner of the database can have it.
+    pub(crate) async fn drop_triggers(&mut self) {
+        let statements = match self {
+            Raw::Sqlite(_) => {
+                "SELECT 'DROP TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger'"
+            }
+            Raw::Postgres(_) => {
+                "SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) \
+                 FROM pg_trigger WHERE NOT tgisinternal"
+            }
+        };
+        for statement in self.texts(statements).await {
+            self.must(&statement).await;
+        }
+    }
+
     /// Takes what a commit needs, as another node's long commit would.
     pub(crate) async fn hold_write_lock(&mut self) {
         match self {
