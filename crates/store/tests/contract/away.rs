@@ -66,7 +66,12 @@ async fn nothing_else_waits_for_slow_readings(subject: Subject) {
     sleep(Duration::from_millis(200)).await;
 
     let others = async {
-        store.ready().await.expect("ready");
+        match store.ready().await {
+            Ok(()) => {}
+            // There the table is replaced to make it slow, and that is told, at once too.
+            Err(Error::Unprotected(_)) if subject.path().is_some() => {}
+            Err(error) => panic!("{error}"),
+        }
         assert_eq!(store.head().await.expect("the head"), 1);
         let state = store.log_state(&id("acme")).await.expect("its state");
         assert_eq!(state, LogState::Live("acme Inc.".to_owned()));
