@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::auth::{KeySource, Secret, Verifier, key_set_source};
-use crate::serve::{Service, Settings};
+use crate::serve::{Limits, Service, Settings};
 use crate::telemetry::{LogFormat, start_logs};
 use crate::token::{OrganizationArgument, WorkspaceArgument};
 use crate::{demo, import, openapi, token};
@@ -84,6 +84,13 @@ struct Serve {
     /// Address and port to listen on.
     #[arg(long, env = "ACTIVITY_LOGS_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Address and port to answer /metrics on, and nothing else; without it, it is answered beside
+    /// the API.
+    #[arg(long, env = "ACTIVITY_LOGS_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
+    /// Leave out the API reference at /docs/.
+    #[arg(long, env = "ACTIVITY_LOGS_NO_DOCS")]
+    no_docs: bool,
     #[command(flatten)]
     database: Database,
     #[command(flatten)]
@@ -129,6 +136,9 @@ struct Demo {
     /// Folder of the built web app (`cargo xtask web` makes it).
     #[arg(long, env = "ACTIVITY_LOGS_WEB_ROOT")]
     web_root: Option<PathBuf>,
+    /// Let others than this machine reach it: whoever does gets an administrator's token.
+    #[arg(long, env = "ACTIVITY_LOGS_ALLOW_REMOTE")]
+    allow_remote: bool,
 }
 
 #[derive(Args)]
@@ -198,7 +208,7 @@ pub async fn run() -> anyhow::Result<ExitCode> {
         }
         Command::Demo(arguments) => {
             start_logs(cli.log_format, &cli.log)?;
-            demo::run(arguments.listen, arguments.web_root).await?;
+            demo::run(arguments.listen, arguments.web_root, arguments.allow_remote).await?;
         }
         Command::Import(arguments) => {
             start_logs(cli.log_format, &cli.log)?;
@@ -252,6 +262,8 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     };
     let settings = Settings {
         listen: arguments.listen,
+        metrics_listen: arguments.metrics_listen,
+        limits: Limits::default(),
         database_url: arguments.database.url.database_url,
         store: Options {
             queue_bytes: arguments.queue_megabytes * 1024 * 1024,
@@ -261,10 +273,12 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         verifier: Verifier::load(source, names.jwt_issuer, names.jwt_audience).await?,
         catalog: load_catalog(arguments.database.catalog)?,
         web_root: arguments.web_root,
+        docs: !arguments.no_docs,
         demo: None,
     };
     let service = Service::start(settings).await?;
-    tracing::info!(address = %service.address(), "listening");
+    let metrics_address = service.metrics_address().map(tracing::field::display);
+    tracing::info!(address = %service.address(), metrics_address, "listening");
     service.run().await?;
     tracing::info!("stopped; everything that was accepted is recorded");
     Ok(())

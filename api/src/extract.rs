@@ -27,6 +27,11 @@ pub(crate) fn app(request: &HttpRequest) -> &App {
     request.app_data::<Data<App>>().expect("every application has its state")
 }
 
+/// The same, to be kept beyond the request.
+pub(crate) fn shared_app(request: &HttpRequest) -> Data<App> {
+    request.app_data::<Data<App>>().expect("every application has its state").clone()
+}
+
 /// Where a request comes from, for the entries it leaves.
 pub(crate) fn context_of(request: &HttpRequest) -> Context {
     let user_agent =

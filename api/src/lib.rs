@@ -2,13 +2,19 @@
 //! `activity-logs` around them.
 
 pub mod app;
+mod around;
+mod asset;
 pub mod auth;
+pub mod body;
 pub mod cli;
+mod connection;
 mod days;
 pub mod demo;
 mod demo_data;
+mod docs;
 pub mod extract;
 mod import;
+pub mod metrics;
 pub mod openapi;
 pub mod problem;
 mod reading;

@@ -217,7 +217,7 @@ problems!(
 );
 problems!(
     /// Those of recording.
-    RecordProblems: MalformedJson MalformedParameters MissingToken InvalidToken Forbidden IdConflict
+    RecordProblems: MalformedJson MalformedParameters MissingToken InvalidToken Forbidden RequestTimeout IdConflict
         OrganizationDeleted BodyTooLarge UnsupportedMediaType InvalidEntries QueueFull
         DatabaseUnavailable InternalError
 );
@@ -225,6 +225,10 @@ problems!(
     /// Those of the end of an organization.
     RemovalProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound
         OrganizationDeleted InvalidParameters QueueFull DatabaseUnavailable ReadingNotRecorded InternalError
+);
+problems!(
+    /// Those of the metrics.
+    MetricsProblems: InternalError
 );
 problems!(
     /// Those of the readiness check.

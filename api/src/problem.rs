@@ -7,6 +7,8 @@ use activity_logs_store::{Error, RecordError};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 
+use crate::telemetry::shortened;
+
 /// The media type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// How soon a busy service may be asked again, in seconds.
@@ -57,7 +59,7 @@ impl ApiError {
 
     /// A failure of the service itself; the cause goes to its log alone.
     pub(crate) fn internal(cause: impl fmt::Display) -> Self {
-        tracing::error!(%cause, "the service failed");
+        tracing::error!(cause = shortened(&cause), "the service failed");
         Self::new(ProblemCode::InternalError, "The service failed; its log has the cause.")
     }
 
@@ -91,7 +93,8 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::Unavailable(_) | Error::Closed | Error::SchemaNotCurrent => {
-                tracing::warn!(%error, "the database is not available");
+                let error = shortened(&error);
+                tracing::warn!(error, "the database is not available");
                 Self::new(
                     ProblemCode::DatabaseUnavailable,
                     "The database does not answer; try again shortly. Entries that were being recorded \
@@ -172,6 +175,9 @@ impl ResponseError for ApiError {
                 response.insert_header((header::WWW_AUTHENTICATE, challenge));
             }
             _ => {}
+        }
+        if self.problem.code == ProblemCode::RequestTimeout {
+            response.force_close();
         }
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));

@@ -1,11 +1,12 @@
-//! Structured logs and metrics. Neither holds tokens, names, values or filters.
+//! Structured logs. They hold no tokens, names, values or filters.
 
 use std::io::IsTerminal as _;
-use std::sync::OnceLock;
 
 use clap::ValueEnum;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
+
+/// The most characters of a text from elsewhere in a line of the log.
+const MAX_TEXT: usize = 1_000;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,22 +34,22 @@ pub fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("logging: {error}"))
 }
 
-/// The metrics of this process; the first call starts collecting them.
-///
-/// # Panics
-/// When another recorder of metrics was installed in the process.
-pub fn metrics() -> PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-    let entries = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0];
-    let install = || {
-        PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
-            .and_then(|builder| {
-                builder.set_buckets_for_metric(Matcher::Suffix("_entries".to_owned()), &entries)
-            })
-            .and_then(PrometheusBuilder::install_recorder)
-            .expect("nobody else records metrics in this process")
-    };
-    HANDLE.get_or_init(install).clone()
+/// A text from elsewhere (a database's message, a library's), short enough for a line of the log.
+pub(crate) fn shortened(text: &impl std::fmt::Display) -> String {
+    let text = text.to_string();
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_visibly() {
+        assert_eq!(shortened(&"ä".repeat(MAX_TEXT)), "ä".repeat(MAX_TEXT));
+        assert_eq!(shortened(&"ä".repeat(50_000)), format!("{}…", "ä".repeat(MAX_TEXT)));
+    }
 }

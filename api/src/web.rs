@@ -1,18 +1,19 @@
 //! The web app: the files of its build, answered beside the API.
 //!
 //! They are read once, when the service starts. No request reaches the file system, so none can
-//! leave the folder.
+//! leave the folder; and no link in the folder leads out of it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
-use activity_logs_model::ProblemCode;
-use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use anyhow::{Context as _, bail};
 
+use crate::asset::{Asset, wants_page};
 use crate::problem::ApiError;
 
 const INDEX: &str = "index.html";
@@ -22,22 +23,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'";
 
-/// The name holds a hash of the content, so what it names never changes.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// Asked for again each time: the page decides which of the hashed files are current.
-const ASK_AGAIN: &str = "no-cache";
+/// The most bytes that the folder may hold, all of which are kept in memory.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The built web app.
 pub struct WebApp {
-    files: HashMap<String, File>,
-}
-
-struct File {
-    media_type: &'static str,
-    cache: &'static str,
-    plain: Bytes,
-    brotli: Option<Bytes>,
-    gzip: Option<Bytes>,
+    files: HashMap<String, Asset>,
 }
 
 impl WebApp {
@@ -45,10 +36,10 @@ impl WebApp {
     /// to.
     ///
     /// # Errors
-    /// When a file can't be read, or there is no `index.html`.
+    /// When a file can't be read or lies elsewhere, the folder is too large, or there is no
+    /// `index.html`.
     pub fn load(root: &Path) -> anyhow::Result<Self> {
-        let mut contents = HashMap::new();
-        read_folder(root, "", &mut contents)
+        let contents = Folder::read(root)
             .with_context(|| format!("reading the web app in {}", root.display()))?;
         if !contents.contains_key(INDEX) {
             bail!("the web app's folder {} has no {INDEX}", root.display());
@@ -57,110 +48,90 @@ impl WebApp {
             let plain = name.strip_suffix(".br").or_else(|| name.strip_suffix(".gz"));
             plain.is_some_and(|plain| contents.contains_key(plain))
         };
-        let file = |(name, plain): (&String, &Bytes)| File {
-            media_type: media_type(name),
-            cache: if has_hash(name) { FOR_EVER } else { ASK_AGAIN },
-            plain: plain.clone(),
-            brotli: contents.get(&format!("{name}.br")).cloned(),
-            gzip: contents.get(&format!("{name}.gz")).cloned(),
+        let file = |(name, plain): (&String, &Bytes)| {
+            let asset = Asset::new(media_type(name), plain.clone()).forms(
+                contents.get(&format!("{name}.br")).cloned(),
+                contents.get(&format!("{name}.gz")).cloned(),
+            );
+            let asset = if has_hash(name) { asset.for_ever() } else { asset };
+            if asset.media_type.starts_with("text/html") { asset.under(POLICY) } else { asset }
         };
         let names = contents.iter().filter(|(name, _)| !compressed(name));
         Ok(Self { files: names.map(|entry| (entry.0.clone(), file(entry))).collect() })
     }
 
-    /// The file that was asked for; the page, where the path is one of the app's own; otherwise
-    /// a problem.
+    /// The file that was asked for. Where there is none, a browser gets the page, which finds out
+    /// for itself whether the address is one of its own; a program gets a problem.
     pub(crate) fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let Some(file) = self.find(request.path(), request.headers()) else {
-            return ApiError::not_found().error_response();
-        };
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let detail = "This resource has only: GET, HEAD.";
-            let mut response =
-                ApiError::new(ProblemCode::MethodNotAllowed, detail).error_response();
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+        match self.find(request.path(), request.headers()) {
+            Some(file) => file.answer(request),
+            None => ApiError::not_found().error_response(),
         }
-        let mut response = HttpResponse::Ok();
-        response.content_type(file.media_type);
-        response.insert_header((header::CACHE_CONTROL, file.cache));
-        response.insert_header((header::VARY, "Accept-Encoding"));
-        if file.media_type.starts_with("text/html") {
-            response.insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
-        }
-        let (encoding, body) = file.encoded_for(request.headers());
-        if let Some(encoding) = encoding {
-            response.insert_header((header::CONTENT_ENCODING, encoding));
-        }
-        response.body(body.clone())
     }
 
-    fn find(&self, path: &str, headers: &HeaderMap) -> Option<&File> {
+    fn find(&self, path: &str, headers: &HeaderMap) -> Option<&Asset> {
         let name = path.trim_start_matches('/');
+        if name.is_empty() {
+            return self.files.get(INDEX);
+        }
         if let Some(file) = self.files.get(name) {
             return Some(file);
         }
-        if name == "api" || name.starts_with("api/") {
+        if name == "api" || name.starts_with("api/") || !wants_page(headers) {
             return None;
         }
-        // An id in a path of the app may have a dot as well as a file: a browser that opens a
-        // page asks for HTML, one that loads a part of it does not.
-        let has_extension = name.rsplit('/').next().is_some_and(|last| last.contains('.'));
-        let page =
-            !has_extension || items(headers, header::ACCEPT).any(|(kind, _)| kind == "text/html");
-        page.then(|| self.files.get(INDEX)).flatten()
+        self.files.get(INDEX)
     }
 }
 
-impl File {
-    /// The smallest form that the client takes, and what that form is called.
-    fn encoded_for(&self, headers: &HeaderMap) -> (Option<&'static str>, &Bytes) {
-        let quality = |wanted: &str| {
-            let named = items(headers, header::ACCEPT_ENCODING).find(|(name, _)| *name == wanted);
-            let any = || items(headers, header::ACCEPT_ENCODING).find(|(name, _)| *name == "*");
-            named.or_else(any).map_or(0.0, |(_, quality)| quality)
-        };
-        let (brotli, gzip) = (quality("br"), quality("gzip"));
-        match (&self.brotli, &self.gzip) {
-            (Some(body), _) if brotli > 0.0 && (brotli >= gzip || self.gzip.is_none()) => {
-                (Some("br"), body)
+/// The files of a folder, by their names in it.
+struct Folder {
+    root: PathBuf,
+    contents: HashMap<String, Bytes>,
+    bytes: u64,
+}
+
+impl Folder {
+    fn read(root: &Path) -> anyhow::Result<HashMap<String, Bytes>> {
+        let root = root.canonicalize()?;
+        let mut folder = Self { root: root.clone(), contents: HashMap::new(), bytes: 0 };
+        folder.add(&root, "")?;
+        Ok(folder.contents)
+    }
+
+    fn add(&mut self, folder: &Path, prefix: &str) -> anyhow::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            // What starts with a dot is on its way in or out, and not for anybody to fetch.
+            let Some(name) = name.filter(|name| !name.starts_with('.')) else { continue };
+            let name = format!("{prefix}{name}");
+            let mut about = path.symlink_metadata()?;
+            if about.is_symlink() {
+                let target = path.canonicalize()?;
+                if !target.starts_with(&self.root) || !target.is_file() {
+                    bail!("{} is a link, and not to a file of the folder", path.display());
+                }
+                about = target.metadata()?;
             }
-            (_, Some(body)) if gzip > 0.0 => (Some("gzip"), body),
-            _ => (None, &self.plain),
+            if about.is_dir() {
+                self.add(&path, &format!("{name}/"))?;
+                continue;
+            }
+            if !about.is_file() {
+                bail!("{} is not a file", path.display());
+            }
+            let file = File::open(&path).with_context(|| path.display().to_string())?;
+            let mut bytes = Vec::new();
+            file.take(MAX_BYTES + 1 - self.bytes).read_to_end(&mut bytes)?;
+            self.bytes += bytes.len() as u64;
+            if self.bytes > MAX_BYTES {
+                bail!("the folder holds more than {MAX_BYTES} bytes");
+            }
+            self.contents.insert(name, bytes.into());
         }
+        Ok(())
     }
-}
-
-/// The items of a list like `br;q=0.9, gzip` with their qualities; what can't be read has none.
-fn items(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = (&str, f32)> {
-    let lines = headers.get_all(name).filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(|item| {
-        let mut parts = item.split(';').map(str::trim);
-        let value = parts.next().unwrap_or_default();
-        let quality = parts.find_map(|part| part.strip_prefix("q="));
-        (value, quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0)))
-    })
-}
-
-fn read_folder(
-    folder: &Path,
-    prefix: &str,
-    contents: &mut HashMap<String, Bytes>,
-) -> anyhow::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        // What starts with a dot is on its way in or out, and not for anybody to fetch.
-        let Some(name) = name.filter(|name| !name.starts_with('.')) else { continue };
-        let name = format!("{prefix}{name}");
-        if path.is_dir() {
-            read_folder(&path, &format!("{name}/"), contents)?;
-        } else {
-            let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-            contents.insert(name, bytes.into());
-        }
-    }
-    Ok(())
 }
 
 /// Whether the name ends in a hash of the content, as in `app-0123456789abcdef_bg.wasm`. The
@@ -196,6 +167,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::asset::FOR_EVER;
 
     const WASM: &str = "app-0123456789abcdef_bg.wasm";
 
@@ -229,39 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn each_client_gets_the_smallest_form_it_takes() {
-        for (accepted, encoding) in [
-            ("gzip, deflate, br, zstd", "br"),
-            ("gzip;q=1.0, br;q=0.5", "gzip"),
-            ("br;q=0, gzip", "gzip"),
-            ("*", "br"),
-            ("*;q=0", ""),
-            ("br;q=much", ""),
-            ("identity", ""),
-        ] {
-            let request = TestRequest::with_uri(&format!("/{WASM}"));
-            let (status, body, headers) = get(
-                request.insert_header(("accept-encoding", accepted)),
-                &["content-encoding", "content-type", "vary", "cache-control"],
-            );
-            let expected = [encoding, "application/wasm", "Accept-Encoding", FOR_EVER];
-            assert_eq!(
-                (status, headers),
-                (200, expected.map(str::to_owned).to_vec()),
-                "{accepted}"
-            );
-            let form = if encoding.is_empty() { String::new() } else { format!(" in {encoding}") };
-            assert_eq!(body, format!("program{form}"), "{accepted}");
-        }
-        let page = TestRequest::with_uri("/").insert_header(("accept-encoding", "br, gzip;q=0.1"));
-        assert_eq!(get(page, &[]).1, "page in gzip", "there is no br of it");
-    }
-
-    #[test]
     fn the_page_may_do_little_and_is_always_asked_for() {
-        for path in ["/", "/index.html", "/organizations/acme", "/organizations/acme/entries"] {
+        for path in ["/", "/index.html", "/organizations/acme", "/organizations/acme.example"] {
             let names = ["content-security-policy", "cache-control", "content-type"];
-            let (status, body, headers) = get(TestRequest::with_uri(path), &names);
+            let browser = ("accept", "text/html,application/xml;q=0.9");
+            let request = TestRequest::with_uri(path).insert_header(browser);
+            let (status, body, headers) = get(request, &names);
             assert_eq!((status, body.as_str()), (200, "page"), "{path}");
             assert_eq!(headers, [POLICY, "no-cache", "text/html; charset=utf-8"], "{path}");
         }
@@ -284,12 +229,63 @@ mod tests {
             let (status, body, _) = get(TestRequest::with_uri(path), &[]);
             assert!(status == 404 && body.contains("not_found"), "{path}: {body}");
         }
-        let opened = TestRequest::with_uri("/organizations/acme.example");
-        let opened = opened.insert_header(("accept", "text/html,application/xml;q=0.9"));
-        assert_eq!(get(opened, &[]).1, "page", "ids may have dots");
+        for accept in ["*/*", "application/json", "text/html;q=0"] {
+            let asked =
+                TestRequest::with_uri("/organizations/acme").insert_header(("accept", accept));
+            assert_eq!(get(asked, &[]).0, 404, "{accept}");
+        }
+        assert_eq!(get(TestRequest::with_uri("/"), &[]).1, "page");
         let (status, _, headers) = get(TestRequest::delete().uri("/"), &["allow"]);
         assert_eq!((status, headers), (405, vec!["GET, HEAD".to_owned()]));
         assert_eq!(get(TestRequest::with_uri("/fonts/one.woff2"), &[]).1, "font");
+    }
+
+    #[test]
+    fn each_file_is_sent_in_its_own_forms_and_kept_as_long_as_its_name_says() {
+        let wasm =
+            TestRequest::with_uri(&format!("/{WASM}")).insert_header(("accept-encoding", "br"));
+        let names = ["content-encoding", "content-type", "cache-control"];
+        let expected = ["br", "application/wasm", FOR_EVER].map(str::to_owned).to_vec();
+        assert_eq!(get(wasm, &names), (200, "program in br".to_owned(), expected));
+        let page = TestRequest::with_uri("/").insert_header(("accept-encoding", "br, gzip;q=0.1"));
+        assert_eq!(get(page, &[]).1, "page in gzip", "there is no br of it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_leads_out_of_the_folder() {
+        use std::os::unix::fs::symlink;
+        let (outside, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(outside.path().join("secret"), "secret").unwrap();
+        let link = folder.path().join("link");
+        for name in ["index.html", "app.js"] {
+            std::fs::write(folder.path().join(name), "page").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("inside")).unwrap();
+        let secret = outside.path().join("secret");
+        let inside = folder.path().join("inside");
+        for target in [&secret, outside.path(), &inside, "/dev/zero".as_ref(), "/missing".as_ref()]
+        {
+            symlink(target, &link).unwrap();
+            assert!(WebApp::load(folder.path()).is_err(), "{}", target.display());
+            std::fs::remove_file(&link).unwrap();
+        }
+        symlink(folder.path().join("app.js"), &link).unwrap();
+        assert!(
+            WebApp::load(folder.path()).unwrap().files.contains_key("link"),
+            "a file's other name"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_is_too_large_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("index.html"), "page").unwrap();
+        let large = File::create(folder.path().join("large")).unwrap();
+        large.set_len(MAX_BYTES).unwrap();
+        assert!(WebApp::load(folder.path()).is_err());
+        large.set_len(MAX_BYTES - 4).unwrap();
+        assert!(WebApp::load(folder.path()).is_ok());
     }
 
     #[test]

@@ -5,8 +5,11 @@
 mod access;
 mod days;
 mod faults;
+mod http;
 mod ids;
 mod keys;
+mod limits;
+mod metrics;
 mod program;
 mod reading;
 mod real_data;

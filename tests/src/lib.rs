@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod generated;
+pub mod raw;
 pub mod served;
 
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use activity_logs::auth::{KeySource, Verifier};
 use activity_logs::demo;
-use activity_logs::serve::{Service, Settings};
+use activity_logs::serve::{Limits, Service, Settings};
 use activity_logs_model::Catalog;
 use activity_logs_store::Options;
 use activity_logs_store::testing::TestDatabase;
@@ -52,6 +53,7 @@ impl Kind {
 /// A running service with a client for it.
 pub struct TestService {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     client: Client,
     server: ServerHandle,
     thread: Option<JoinHandle<Result<()>>>,
@@ -65,11 +67,10 @@ impl TestService {
     /// When it does not start.
     pub async fn start(kind: Kind) -> Self {
         let database = kind.database().await;
-        let mut service = Self::start_on(database.url(), secret(), Options::default())
+        let service = Self::start_on(database.url(), secret(), Options::default())
             .await
             .expect("the service starts");
-        service.database = Some(database);
-        service
+        service.keeping(database)
     }
 
     /// A service on a database that the caller keeps.
@@ -95,7 +96,7 @@ impl TestService {
     pub async fn start_demo(database_url: String, web_root: PathBuf) -> Result<Self> {
         let listen = "127.0.0.1:0".parse()?;
         let start = async move || {
-            let (service, _) = demo::start(listen, &database_url, Some(web_root)).await?;
+            let (service, _) = demo::start(listen, &database_url, Some(web_root), false).await?;
             Ok(service)
         };
         Self::run(start).await
@@ -114,19 +115,32 @@ impl TestService {
                 .build()?;
             runtime.block_on(async {
                 let service = start().await?;
-                sender.send((service.address(), service.handle()))?;
+                let addresses = (service.address(), service.metrics_address());
+                sender.send((addresses, service.handle()))?;
                 service.run().await
             })
         });
         let started = tokio::task::spawn_blocking(move || receiver.recv()).await?;
-        let (address, server) = match started {
+        let ((address, metrics_address), server) = match started {
             Ok(started) => started,
             Err(_) => {
                 thread.join().expect("the service's thread does not panic")?;
                 anyhow::bail!("the service ended at once");
             }
         };
-        Ok(Self { address, client: Client::new(), server, thread: Some(thread), database: None })
+        let client = Client::new();
+        Ok(Self { address, metrics_address, client, server, thread: Some(thread), database: None })
+    }
+
+    /// The same, on a database that is kept as long as it runs.
+    pub fn keeping(mut self, database: TestDatabase) -> Self {
+        self.database = Some(database);
+        self
+    }
+
+    /// Where it answers `/metrics`, if that is a listener of its own.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Where it listens.
@@ -271,7 +285,10 @@ pub async fn settings(database_url: &str, keys: KeySource, store: Options) -> Re
         store,
         verifier: Verifier::load(keys, Some(ISSUER.to_owned()), Some(AUDIENCE.to_owned())).await?,
         catalog: Catalog::built_in(),
+        metrics_listen: None,
+        limits: Limits::default(),
         web_root: None,
+        docs: true,
         demo: None,
     })
 }

@@ -4,22 +4,23 @@ use std::collections::BTreeMap;
 
 use activity_logs_model::paging::{self, DaysParameters, ListingParameters};
 use activity_logs_model::percent;
-use activity_logs_model::record::{self, MAX_BODY_BYTES, Rejection};
+use activity_logs_model::record::{self, Rejection};
 use activity_logs_model::wire::{DailyActivity, DayActivity, Listing, Recent, RecordResponse};
 use activity_logs_model::{
     Caller, Entry, FieldError, OrganizationRef, Problem, ProblemCode, Timestamp, Visibility,
 };
 use activity_logs_store::{Clock as _, ListingQuery, Scope, SystemClock};
 use actix_web::http::header;
-use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::StreamExt as _;
 use futures_util::future::try_join;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::days::{find_zone, last_days};
-use crate::extract::{EntryId, GlobalReader, OrganizationReader, Recorder, app, context_of};
+use crate::extract::{
+    EntryId, GlobalReader, OrganizationReader, Recorder, app, context_of, shared_app,
+};
 use crate::openapi::{
     Days, GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems,
 };
@@ -41,22 +42,20 @@ pub async fn record_activity_logs(
     payload: Payload,
 ) -> Answer {
     paging::parse_only(request.query_string(), None)?;
-    let body = read_body(&request, payload).await?;
-    let app = app(&request);
-    let entries =
-        record::parse_request(&body, &app.catalog, SystemClock.now()).map_err(|rejection| {
-            match rejection {
-                Rejection::Malformed(why) => Problem::new(
-                    ProblemCode::MalformedJson,
-                    format!("{why}; nothing was recorded."),
-                ),
-                Rejection::Invalid(errors) => Problem::with_errors(
-                    ProblemCode::InvalidEntries,
-                    "The fields in `errors` break a rule; nothing was recorded.",
-                    errors,
-                ),
-            }
-        })?;
+    let app = shared_app(&request);
+    let body = app.bodies.read(&request, payload).await?;
+    let parsing = app.clone();
+    let parse = move |body: &[u8]| record::parse_request(body, &parsing.catalog, SystemClock.now());
+    let entries = app.bodies.parse(body, parse).await?.map_err(|rejection| match rejection {
+        Rejection::Malformed(why) => {
+            Problem::new(ProblemCode::MalformedJson, format!("{why}; nothing was recorded."))
+        }
+        Rejection::Invalid(errors) => Problem::with_errors(
+            ProblemCode::InvalidEntries,
+            "The fields in `errors` break a rule; nothing was recorded.",
+            errors,
+        ),
+    })?;
     let forbidden: Vec<FieldError> = entries
         .iter()
         .enumerate()
@@ -309,48 +308,4 @@ async fn entry(
     let entry = found.ok_or_else(ApiError::not_found)?;
     record_look(app(request), caller, context_of(request), organization, Look::entry(id)).await?;
     Ok(HttpResponse::Ok().json(entry))
-}
-
-async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, ApiError> {
-    let media_type =
-        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json")
-        || request.headers().contains_key(header::CONTENT_ENCODING)
-    {
-        return Err(ApiError::new(
-            ProblemCode::UnsupportedMediaType,
-            "Send the entries as plain `Content-Type: application/json`, without a content encoding.",
-        ));
-    }
-    let too_large = || {
-        ApiError::new(
-            ProblemCode::BodyTooLarge,
-            format!(
-                "A request may have {MAX_BODY_BYTES} bytes; send the entries in several. Nothing was recorded."
-            ),
-        )
-    };
-    let announced =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced
-        .and_then(|text| text.parse::<usize>().ok())
-        .is_some_and(|bytes| bytes > MAX_BODY_BYTES)
-    {
-        return Err(too_large());
-    }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| {
-            ApiError::new(
-                ProblemCode::MalformedJson,
-                format!("The body ended early ({error}); nothing was recorded."),
-            )
-        })?;
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }

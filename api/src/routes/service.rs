@@ -5,11 +5,13 @@ use std::sync::LazyLock;
 use activity_logs_model::Role;
 use activity_logs_model::paging::parse_only;
 use activity_logs_model::wire::{ActivityTypes, Health, Me};
-use actix_web::http::header::ContentType;
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::asset::Asset;
 use crate::extract::{Signed, app};
-use crate::openapi::{HealthProblems, SignedProblems, document};
+use crate::metrics::Metrics;
+use crate::openapi::{HealthProblems, MetricsProblems, SignedProblems, document};
 use crate::problem::ApiError;
 
 /// Who am I
@@ -51,9 +53,10 @@ pub async fn list_activity_types(
 /// This document: what the API takes and answers.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "Service", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub async fn get_openapi() -> HttpResponse {
-    static DOCUMENT: LazyLock<String> = LazyLock::new(document);
-    HttpResponse::Ok().content_type(ContentType::json()).body(DOCUMENT.as_str())
+pub async fn get_openapi(request: HttpRequest) -> HttpResponse {
+    static DOCUMENT: LazyLock<Asset> =
+        LazyLock::new(|| Asset::new("application/json", document()).compressed());
+    DOCUMENT.answer(&request)
 }
 
 /// Is the process alive
@@ -77,13 +80,10 @@ pub async fn get_readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> 
 ///
 /// In the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "Service", security(()),
-    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain")))]
-pub async fn get_metrics(request: HttpRequest) -> HttpResponse {
-    let metrics = &app(&request).metrics;
-    metrics.run_upkeep();
-    HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(metrics.render())
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"), MetricsProblems))]
+pub async fn get_metrics(metrics: Data<Metrics>) -> Result<HttpResponse, ApiError> {
+    let text = metrics.render().await?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 
 fn ok() -> Health {

@@ -101,6 +101,28 @@ pub struct Check {
     pub differences: Vec<String>,
 }
 
+/// How many connections there are for one purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// All of them.
+    pub size: u32,
+    /// Those that nobody uses.
+    pub idle: u32,
+}
+
+/// What a process knows of its work, without asking the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watched {
+    /// The connections that record.
+    pub recording: Connections,
+    /// The connections that read.
+    pub reading: Connections,
+    /// The position up to which runs are sealed.
+    pub sealed: i64,
+    /// The position up to which this process has read.
+    pub through: i64,
+}
+
 /// What became of the requests of one commit, in their order.
 pub type Commit = Vec<Result<Vec<Recorded>, RecordError>>;
 
@@ -179,6 +201,9 @@ pub trait Backend: Send + Sync + 'static {
         offset: u64,
         limit: u64,
     ) -> Result<(Vec<OrganizationItem>, u64), Error>;
+
+    /// See [`Store::watch`](crate::Store::watch).
+    fn watch(&self) -> Watched;
 
     /// See [`Store::ready`](crate::Store::ready).
     async fn ready(&self) -> Result<(), Error>;

@@ -12,6 +12,7 @@ mod clock;
 mod error;
 mod files;
 mod index;
+mod measured;
 mod plan;
 mod postgres;
 mod sqlite;
@@ -21,16 +22,18 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
 use activity_logs_model::{Entry, Filter, NewEntry, OrganizationId, Timestamp, Type, Visibility};
 use uuid::Uuid;
 
 pub use backend::{
-    Backend, Check, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount,
+    Backend, Check, Commit, Connections, ListingQuery, LogState, Page, Removal, Scope, SpanCount,
+    Watched,
 };
 pub use error::{Error, RecordError};
+use measured::Measured;
 use writer::Writer;
 
 /// How long another process may hold the lock under which a database is made, at least.
@@ -182,13 +185,24 @@ impl Store {
         &self,
         reading: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(self.reading_time, reading).await {
+        let under_way = Measured::one("activity_logs_readings");
+        let begun = Instant::now();
+        let read = match tokio::time::timeout(self.reading_time, reading).await {
             Ok(Err(Error::Unavailable(error))) if error::is_cancelled(&error) => {
                 Err(Error::TooSlow)
             }
             Ok(read) => read,
             Err(_) => Err(Error::TooSlow),
-        }
+        };
+        drop(under_way);
+        let ended = match &read {
+            Ok(_) => "well",
+            Err(Error::TooSlow) => "too_slow",
+            Err(_) => "failed",
+        };
+        metrics::histogram!("activity_logs_reading_seconds", "ended" => ended)
+            .record(begun.elapsed());
+        read
     }
 
     /// The newest entries of an organization, up to `limit`, without those about reading the log.
@@ -269,6 +283,11 @@ impl Store {
     /// [`Error`] when the database fails.
     pub async fn check(&self) -> Result<Check, Error> {
         self.backend.check().await
+    }
+
+    /// What this process knows of its own work, for those who watch it.
+    pub fn watch(&self) -> Watched {
+        self.backend.watch()
     }
 
     /// Whether the database answers, its schema is the one this program was built for, and it

@@ -19,7 +19,7 @@ use super::{
     find_existing, insert_entries, is_taken_id,
 };
 use crate::backend::{
-    Backend, Check, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount,
+    Backend, Check, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount, Watched,
 };
 use crate::index::state::Head;
 use crate::plan::{LogHead, LogKey, log_of, plan};
@@ -244,7 +244,10 @@ impl Database {
             transaction.commit().await?;
             self.index.committed(&entries);
         }
-        metrics::counter!("activity_logs_recorded_entries_total").increment(entries.len() as u64);
+        for Entry { outcome, .. } in &entries {
+            metrics::counter!("activity_logs_recorded_entries_total", "outcome" => outcome.as_str())
+                .increment(1);
+        }
         Ok(results)
     }
 }
@@ -363,6 +366,10 @@ impl Backend for Database {
         limit: u64,
     ) -> Result<(Vec<OrganizationItem>, u64), Error> {
         self.living(search, offset, limit).await
+    }
+
+    fn watch(&self) -> Watched {
+        self.watched()
     }
 
     async fn ready(&self) -> Result<(), Error> {

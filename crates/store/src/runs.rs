@@ -15,6 +15,7 @@ use super::{
     Connection, Database, Db, begin_write, delete_lists, fetch_lists, insert_lists, remove_entries,
 };
 use crate::Error;
+use crate::backend::{Connections, Watched};
 use crate::index::PACKED_PART;
 use crate::index::codec::{Unreadable, read_header, read_keys};
 use crate::index::facts::{Facts, Texts};
@@ -148,6 +149,21 @@ async fn write_run(connection: &mut Connection, run: &SealedRun) -> Result<(), E
 }
 
 impl Database {
+    /// See [`Store::watch`](crate::Store::watch).
+    pub(super) fn watched(&self) -> Watched {
+        let connections = |size: u32, idle: usize| Connections {
+            size,
+            idle: u32::try_from(idle).unwrap_or(u32::MAX),
+        };
+        let state = self.index.read();
+        Watched {
+            recording: connections(self.writer.size(), self.writer.num_idle()),
+            reading: connections(self.readers.size(), self.readers.num_idle()),
+            sealed: state.runs.len() as i64 * self.index.run_entries,
+            through: state.through,
+        }
+    }
+
     /// Seals the runs that these entries complete. In their transaction, so that counts and
     /// entries can't part ways.
     pub(super) async fn seal_runs(

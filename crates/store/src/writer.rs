@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::backend::{Backend, Commit, Removal};
+use crate::measured::Measured;
 use crate::{Clock, Error, RecordError};
 
 /// The most entries in one transaction: enough to make the sync's share small, few enough
@@ -30,9 +31,16 @@ const UNIT: usize = 256;
 type Reply<T> = oneshot::Sender<Result<T, RecordError>>;
 
 enum Command {
-    Record { entries: Vec<NewEntry>, reply: Reply<Vec<Recorded>>, space: OwnedSemaphorePermit },
+    Record { entries: Vec<NewEntry>, reply: Reply<Vec<Recorded>>, space: Space },
     Remove { removal: Removal, reply: Reply<DeletionReceipt> },
     Close,
+}
+
+/// What a request takes of the queue until it is committed.
+struct Space {
+    _units: OwnedSemaphorePermit,
+    _request: Measured,
+    _bytes: Measured,
 }
 
 #[derive(Clone)]
@@ -69,7 +77,14 @@ impl Writer {
         let units = size_of_entries(&entries).div_ceil(UNIT).max(1);
         let units = u32::try_from(units).unwrap_or(u32::MAX).min(self.capacity);
         let space = match self.space.clone().try_acquire_many_owned(units) {
-            Ok(space) => space,
+            Ok(units) => Space {
+                _bytes: Measured::amount(
+                    "activity_logs_queue_bytes",
+                    (units.num_permits() * UNIT) as f64,
+                ),
+                _units: units,
+                _request: Measured::one("activity_logs_queue_requests"),
+            },
             Err(tokio::sync::TryAcquireError::Closed) => return Err(Error::Closed.into()),
             Err(tokio::sync::TryAcquireError::NoPermits) => {
                 metrics::counter!("activity_logs_queue_full_total").increment(1);
@@ -161,17 +176,12 @@ struct Group {
     requests: Vec<Vec<NewEntry>>,
     replies: Vec<Reply<Vec<Recorded>>>,
     /// Held until the commit, so that the queue's bound covers what is being written too.
-    space: Vec<OwnedSemaphorePermit>,
+    space: Vec<Space>,
     entries: usize,
 }
 
 impl Group {
-    fn add(
-        &mut self,
-        entries: Vec<NewEntry>,
-        reply: Reply<Vec<Recorded>>,
-        space: OwnedSemaphorePermit,
-    ) {
+    fn add(&mut self, entries: Vec<NewEntry>, reply: Reply<Vec<Recorded>>, space: Space) {
         self.entries += entries.len();
         self.requests.push(entries);
         self.replies.push(reply);
@@ -184,8 +194,10 @@ impl Group {
             return;
         }
         metrics::histogram!("activity_logs_commit_entries").record(group.entries as f64);
+        let begun = Instant::now();
         let commit = |requests| backend.commit(requests, clock.now());
         let results = commit_all(&group.requests, commit).await;
+        metrics::histogram!("activity_logs_commit_seconds").record(begun.elapsed());
         drop(group.space);
         for (reply, result) in group.replies.into_iter().zip(results) {
             // Whoever asked may have gone; the entries are recorded all the same.

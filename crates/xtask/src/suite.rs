@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 
 use crate::postgres::{Durability, Server, VARIABLE};
-use crate::run::{add_wasm_target, cargo, run};
+use crate::run::{add_wasm_target, cargo, install, is_on_path, run};
 use crate::{browser, contract, openapi, tidy, web};
 
 #[derive(Default)]
@@ -51,6 +51,9 @@ fn run_all(counts: &mut Counts) -> Result<()> {
     step(counts, "a browser and axe are there", || {
         browser::add_browser()?;
         browser::add_axe()
+    });
+    step(counts, "promtool is there", || {
+        if is_on_path("promtool") { Ok(()) } else { install(&["prometheus"]) }
     });
     tests(counts, &server)?;
     step(counts, "the service keeps its OpenAPI document", || contract::test(&server));
