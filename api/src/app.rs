@@ -1,6 +1,8 @@
 //! The application: the routes with what they share, built the same for the program and for
 //! tests.
 
+use std::sync::Arc;
+
 use activity_logs_model::{Catalog, ProblemCode};
 use activity_logs_store::Store;
 use actix_web::http::Method;
@@ -8,6 +10,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError, Route, guard};
 
+use crate::attempts::Attempts;
 use crate::auth::Verifier;
 use crate::body::Bodies;
 use crate::demo::Introduction;
@@ -15,6 +18,7 @@ use crate::docs;
 use crate::metrics::{Metrics, method_name};
 use crate::problem::ApiError;
 use crate::routes::{activity_logs, organizations, service};
+use crate::turns::Turns;
 use crate::web::WebApp;
 
 /// Where the API is.
@@ -28,6 +32,10 @@ pub struct App {
     pub catalog: Catalog,
     /// Checks tokens.
     pub verifier: Verifier,
+    /// How many readings of each caller are under way.
+    pub turns: Turns,
+    /// The attempts of this minute that were not allowed.
+    pub attempts: Arc<Attempts>,
     /// The room that bodies share.
     pub bodies: Bodies,
     /// Whether there is an API reference at `/docs/`.

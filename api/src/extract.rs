@@ -15,8 +15,13 @@ use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::attempts::Attempt;
+use crate::audit::{Look, record_attempt};
 use crate::problem::ApiError;
-use crate::reading::{Look, record_look};
+use crate::turns::Turn;
+
+/// How much of a reader's `User-Agent` an entry keeps, in characters.
+const MAX_USER_AGENT: usize = 256;
 
 /// The identifier of a request, accepted from the caller or made here.
 #[derive(Debug, Clone)]
@@ -40,7 +45,7 @@ pub(crate) fn context_of(request: &HttpRequest) -> Context {
         ip_address: request.peer_addr().map(|address| address.ip().to_canonical().to_string()),
         user_agent: user_agent
             .filter(|text| !text.is_empty())
-            .map(|text| text.chars().take(2048).collect()),
+            .map(|text| text.chars().take(MAX_USER_AGENT).collect()),
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()),
     }
 }
@@ -105,7 +110,7 @@ pub struct Signed(pub Caller);
 
 extractor!(Signed, async |request: HttpRequest| signed(&request).await.map(Signed));
 
-/// A service: may record.
+/// A service: may record. The attempt of anybody else is recorded.
 pub struct Recorder(pub Caller);
 
 extractor!(Recorder, async |request: HttpRequest| {
@@ -113,6 +118,8 @@ extractor!(Recorder, async |request: HttpRequest| {
     if caller.role == Role::Service {
         return Ok(Recorder(caller));
     }
+    let look = Look::recording().denied();
+    record_attempt(&request, &caller, Attempt::Recording, None, look).await?;
     Err(ApiError::new(ProblemCode::Forbidden, "Only tokens of the role `service` may record."))
 });
 
@@ -131,7 +138,7 @@ extractor!(Administrator, async |request: HttpRequest| {
         return Ok(Administrator { caller, organization });
     }
     let look = Look::removal(&organization).denied();
-    record_look(app(&request), &caller, context_of(&request), None, look).await?;
+    record_attempt(&request, &caller, Attempt::Removal, Some(&organization), look).await?;
     Err(ApiError::new(ProblemCode::Forbidden, "Only administrators may end an organization."))
 });
 
@@ -141,20 +148,19 @@ pub struct GlobalReader {
     pub caller: Caller,
     /// What they see.
     pub visibility: Visibility,
+    _turn: Turn,
 }
 
 extractor!(GlobalReader, async |request: HttpRequest| {
     let caller = signed(&request).await?;
+    let turn = app(&request).turns.take(&caller.person.id).await?;
     let visibility = caller.visibility();
     if visibility != Visibility::Nothing {
-        return Ok(GlobalReader { caller, visibility });
+        return Ok(GlobalReader { caller, visibility, _turn: turn });
     }
     let look = Look::of(&request).denied();
-    record_look(app(&request), &caller, context_of(&request), None, look).await?;
-    Err(ApiError::new(
-        ProblemCode::Forbidden,
-        "Tokens of the role `service` record and read nothing.",
-    ))
+    record_attempt(&request, &caller, Attempt::Reading, None, look).await?;
+    Err(ApiError::reads_nothing())
 });
 
 /// Somebody who may open the organization in the path. The attempt of anybody else is
@@ -166,39 +172,38 @@ pub struct OrganizationReader {
     pub visibility: Visibility,
     /// Where they look.
     pub organization: OrganizationRef,
+    _turn: Turn,
 }
 
 extractor!(OrganizationReader, async |request: HttpRequest| {
     let caller = signed(&request).await?;
     let id: OrganizationId = path_parameter(&request, "organization_id")?;
+    let turn = app(&request).turns.take(&caller.person.id).await?;
     let visibility = caller.visibility();
-    let state = app(&request).store.log_state(&id).await?;
-    let opens = visibility.opens(&id);
-    let name = match state {
-        LogState::Live(name) => Some(name),
-        LogState::Deleted if opens => return Err(ApiError::organization_deleted()),
+    if !visibility.opens(&id) {
+        // The same for every organization, whether or not there is one.
+        let look = Look::of(&request).denied();
+        record_attempt(&request, &caller, Attempt::Reading, Some(&id), look).await?;
+        return Err(ApiError::new(ProblemCode::Forbidden, "You may not open this organization."));
+    }
+    let name = match app(&request).store.log_state(&id).await? {
+        LogState::Live(name) => name,
+        LogState::Deleted => return Err(ApiError::organization_deleted()),
         // An administrator may open every organization, so for them it must exist.
         LogState::Absent if visibility == Visibility::Everything => {
             return Err(ApiError::not_found());
         }
-        LogState::Absent if opens => {
-            Some(caller.organization_name(&id).map_or_else(|| id.to_string(), str::to_owned))
-        }
-        LogState::Absent | LogState::Deleted => None,
+        LogState::Absent => caller.organization_name(&id).unwrap_or(id.as_str()).to_owned(),
     };
-    let organization = name.map(|name| OrganizationRef { id: id.clone(), name });
-    if let Some(organization) = organization.clone().filter(|_| opens) {
-        return Ok(OrganizationReader { caller, visibility, organization });
-    }
-    let look = match &organization {
-        Some(_) => Look::of(&request),
-        None => Look::of(&request).in_organization(&id),
-    };
-    record_look(app(&request), &caller, context_of(&request), organization, look.denied()).await?;
-    Err(ApiError::new(ProblemCode::Forbidden, "You may not open this organization."))
+    let organization = OrganizationRef { id, name };
+    Ok(OrganizationReader { caller, visibility, organization, _turn: turn })
 });
 
-/// The id of an entry in the path.
-pub struct EntryId(pub Uuid);
-
-extractor!(EntryId, async |request: HttpRequest| path_parameter(&request, "id").map(EntryId));
+/// The id of an entry in the path. Read after the caller is known to be a reader, so that a
+/// request takes its steps in one order.
+///
+/// # Errors
+/// A 400 problem when it is not a UUID.
+pub(crate) fn entry_id(request: &HttpRequest) -> Result<Uuid, ApiError> {
+    path_parameter(request, "id")
+}

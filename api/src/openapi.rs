@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use activity_logs_model::{
-    Action, OrganizationId, Outcome, Problem, ProblemCode, Timestamp, Type, UserId, WorkspaceId,
+    Action, AsOf, OrganizationId, Outcome, Problem, ProblemCode, Timestamp, Type, UserId,
+    WorkspaceId,
 };
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -82,8 +83,7 @@ pub(crate) struct ListingPage {
     #[param(inline, value_type = Option<PageSize>)]
     page_size: Option<PageSize>,
     /// The `as_of` of an earlier answer: pins the listing, so that nothing shifts.
-    #[param(minimum = 0)]
-    as_of: Option<i64>,
+    as_of: Option<AsOf>,
 }
 
 /// How many items a page holds.
@@ -159,8 +159,7 @@ pub(crate) struct Days {
     #[param(default = "UTC", example = "Europe/Vienna")]
     time_zone: Option<String>,
     /// The `as_of` of an earlier answer: pins the counts.
-    #[param(minimum = 0)]
-    as_of: Option<i64>,
+    as_of: Option<AsOf>,
 }
 
 /// Which organizations.
@@ -208,23 +207,24 @@ problems!(
 problems!(
     /// Those of the list of organizations.
     OrganizationProblems: MissingToken InvalidToken Forbidden MalformedParameters InvalidParameters
-        DatabaseUnavailable InternalError
+        TooManyRequests DatabaseUnavailable InternalError
 );
 problems!(
     /// Those of readings.
     ReadProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound OrganizationDeleted
-        InvalidParameters QueueFull ReadingTooSlow DatabaseUnavailable ReadingNotRecorded InternalError
+        InvalidParameters TooManyRequests QueueFull ReadingTooSlow DatabaseUnavailable ReadingNotRecorded InternalError
 );
 problems!(
     /// Those of recording.
     RecordProblems: MalformedJson MalformedParameters MissingToken InvalidToken Forbidden RequestTimeout IdConflict
         OrganizationDeleted BodyTooLarge UnsupportedMediaType InvalidEntries QueueFull
-        DatabaseUnavailable InternalError
+        DatabaseUnavailable ReadingNotRecorded InternalError
 );
 problems!(
     /// Those of the end of an organization.
     RemovalProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound
-        OrganizationDeleted InvalidParameters QueueFull DatabaseUnavailable ReadingNotRecorded InternalError
+        OrganizationDeleted InvalidParameters TooManyRequests QueueFull DatabaseUnavailable ReadingNotRecorded
+        InternalError
 );
 problems!(
     /// Those of the metrics.

@@ -43,6 +43,12 @@ impl ApiError {
         Self::new(ProblemCode::NotFound, "There is nothing here, or you may not see it.")
     }
 
+    /// A service that wants to read.
+    pub(crate) fn reads_nothing() -> Self {
+        let detail = "Tokens of the role `service` record and read nothing.";
+        Self::new(ProblemCode::Forbidden, detail)
+    }
+
     /// Asked more often than is allowed; in `seconds` it may be asked again.
     pub fn too_many_requests(detail: impl Into<String>, seconds: u64) -> Self {
         let error = Self::new(ProblemCode::TooManyRequests, detail);

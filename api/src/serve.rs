@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use activity_logs_model::Catalog;
@@ -15,14 +16,19 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App as ActixApp, Error, HttpResponse};
 use anyhow::Context as _;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::app::{App, configure, configure_metrics, not_found};
 use crate::around::around;
+use crate::attempts::Attempts;
+use crate::audit::sweep;
 use crate::auth::Verifier;
 use crate::body::Bodies;
 use crate::connection::{Connection, Patience};
 use crate::demo::Introduction;
 use crate::metrics::{self, Metrics};
+use crate::turns::Turns;
 use crate::web::WebApp;
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -85,6 +91,8 @@ pub struct Service {
     store: Store,
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
+    /// Records attempts that were counted, to the last of them when it is told to stop.
+    sweeper: (oneshot::Sender<()>, JoinHandle<()>),
 }
 
 impl Service {
@@ -96,6 +104,7 @@ impl Service {
         let web = settings.web_root.as_deref().map(WebApp::load).transpose()?;
         // Before the store: what it counts must find the recorder.
         metrics::start();
+        let turns = Turns::new(settings.store.reading_time);
         let store = Store::open(&settings.database_url, settings.store)
             .await
             .context("opening the database")?;
@@ -104,10 +113,15 @@ impl Service {
         let metrics_address = own_listener.as_ref().map(|(_, address)| *address);
         let limits = settings.limits;
         let metrics = Data::new(Metrics::new(store.clone()));
+        let attempts = Arc::<Attempts>::default();
+        let (stop, stopped) = oneshot::channel();
+        let sweeper = tokio::spawn(sweep(store.clone(), attempts.clone(), stopped));
         let app = Data::new(App {
             store: store.clone(),
             catalog: settings.catalog,
             verifier: settings.verifier,
+            turns,
+            attempts,
             bodies: Bodies::new(limits.bodies_bytes, limits.body),
             docs: settings.docs,
             web,
@@ -132,7 +146,8 @@ impl Service {
             let service = move || http(limits, stopping.clone(), routes.clone());
             server = server.listen("metrics", listener, service)?;
         }
-        Ok(Self { server: server.run(), store, address, metrics_address })
+        let sweeper = (stop, sweeper);
+        Ok(Self { server: server.run(), store, address, metrics_address, sweeper })
     }
 
     /// Where it listens.
@@ -162,6 +177,11 @@ impl Service {
     /// When the server fails.
     pub async fn run(self) -> anyhow::Result<()> {
         self.server.await?;
+        let (stop, sweeper) = self.sweeper;
+        let _ = stop.send(());
+        if tokio::time::timeout(CLOSE_TIMEOUT, sweeper).await.is_err() {
+            tracing::warn!("attempts that were counted could not be recorded in time");
+        }
         if tokio::time::timeout(CLOSE_TIMEOUT, self.store.close()).await.is_err() {
             tracing::warn!("the database did not close in time");
         }

@@ -3,7 +3,7 @@
 
 use activity_logs_model::percent::encode;
 use activity_logs_model::wire::{ActivityTypes, DailyActivity, Listing, Me, Organizations, Recent};
-use activity_logs_model::{Entry, Problem};
+use activity_logs_model::{Problem, ServedEntry};
 use gloo_net::http::Request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -117,7 +117,7 @@ impl Signed {
         &self,
         organization: Option<&str>,
         id: &str,
-    ) -> Result<Entry, Failure> {
+    ) -> Result<ServedEntry, Failure> {
         self.get(&format!("{}/{}", logs(organization), encode(id))).await
     }
 

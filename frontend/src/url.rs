@@ -3,7 +3,7 @@
 
 use activity_logs_model::paging::{ListingParameters, Scope};
 use activity_logs_model::percent;
-use activity_logs_model::{Catalog, Filter, PageSize, Problem};
+use activity_logs_model::{AsOf, Catalog, Filter, PageSize, Problem};
 
 const ORGANIZATIONS: &str = "/organizations/";
 
@@ -78,7 +78,7 @@ impl ListState {
     }
 
     /// Another page of the same listing, pinned to where it looks.
-    pub(crate) fn page(&self, page: u64, as_of: i64) -> Self {
+    pub(crate) fn page(&self, page: u64, as_of: AsOf) -> Self {
         let parameters = ListingParameters { page, as_of: Some(as_of), ..self.parameters.clone() };
         Self { parameters, entry: None }
     }
@@ -91,7 +91,7 @@ impl ListState {
     }
 
     /// The same page with another entry open, or none.
-    pub(crate) fn open(&self, entry: Option<String>, as_of: i64) -> Self {
+    pub(crate) fn open(&self, entry: Option<String>, as_of: AsOf) -> Self {
         let parameters = ListingParameters { as_of: Some(as_of), ..self.parameters.clone() };
         Self { parameters, entry }
     }
@@ -100,6 +100,8 @@ impl ListState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const AS_OF: &str = "kq3mTz0cT4mJxk9vL1bq2w";
 
     fn parse(query: &str) -> ListState {
         ListState::parse(query, Scope::Global, &Catalog::built_in(), PageSize::Fifty).unwrap()
@@ -120,23 +122,26 @@ mod tests {
 
     #[test]
     fn an_address_is_read_and_written_back() {
-        let query =
-            "type=Users&page=3&page_size=25&as_of=9&entry=0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11";
+        let query = "type=Users&page=3&page_size=25&as_of=kq3mTz0cT4mJxk9vL1bq2w&entry=0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11";
         assert_eq!(parse(&format!("?{query}")).to_query(), query);
         assert_eq!(parse("").to_query(), "page=1&page_size=50", "the remembered size");
     }
 
     #[test]
     fn pages_stay_pinned_and_filters_look_anew() {
-        let state = parse("type=Users&page=3&as_of=9");
-        assert_eq!(state.page(4, 9).to_query(), "type=Users&page=4&page_size=50&as_of=9");
+        let state = parse(&format!("type=Users&page=3&as_of={AS_OF}"));
+        let as_of: AsOf = AS_OF.parse().unwrap();
+        assert_eq!(
+            state.page(4, as_of.clone()).to_query(),
+            format!("type=Users&page=4&page_size=50&as_of={AS_OF}")
+        );
         let unfiltered = state.changed(|parameters| parameters.filter.types.clear());
         assert_eq!(unfiltered.to_query(), "page=1&page_size=50");
         assert!(
             state
-                .open(Some("x".to_owned()), 9)
+                .open(Some("x".to_owned()), as_of)
                 .to_query()
-                .ends_with("page=3&page_size=50&as_of=9&entry=x")
+                .ends_with(&format!("page=3&page_size=50&as_of={AS_OF}&entry=x"))
         );
     }
 

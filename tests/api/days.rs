@@ -50,7 +50,7 @@ async fn each_day_has_the_totals_of_its_listing(kind: Kind) {
                 "from={}&to={}&as_of={}",
                 day["from"].as_str().unwrap(),
                 day["to"].as_str().unwrap(),
-                answer.body["as_of"]
+                answer.body["as_of"].as_str().unwrap()
             );
             let total = async |filter: String| {
                 service.get(&format!("{LOG}?{span}{filter}"), &reader).await.body["total"].clone()
@@ -81,7 +81,7 @@ async fn days_follow_each_other_and_hold_still(kind: Kind) {
     let first = service.get(&format!("{LOG}/days"), &admin()).await;
     assert_eq!(
         (&first.body["time_zone"], &first.body["as_of"]),
-        (&json!("UTC"), &json!(1)),
+        (&json!("UTC"), &json!(service.as_of(1).await)),
         "{first:?}"
     );
     let days = first.body["days"].as_array().unwrap();
@@ -102,7 +102,8 @@ async fn days_follow_each_other_and_hold_still(kind: Kind) {
     assert_eq!(days[29], today);
 
     service.record(json!([entry("acme", "two")])).await;
-    let pinned = service.get(&format!("{LOG}/days?days=92&as_of=1"), &admin()).await;
+    let as_of = service.as_of(1).await;
+    let pinned = service.get(&format!("{LOG}/days?days=92&as_of={as_of}"), &admin()).await;
     let longer = pinned.body["days"].as_array().unwrap();
     assert_eq!((longer.len(), &longer[62..]), (92, &days[..]));
     let now = service.get(&format!("{LOG}/days?days=1"), &admin()).await;
@@ -156,7 +157,11 @@ async fn asking_for_days_leaves_an_entry(kind: Kind) {
         json!(said),
         json!([
             ["eve", "FetchAll", "denied", "activity per day"],
-            ["mia", "FetchAll", "success", "activity per day, 7 days, Europe/Vienna"],
+            ["mia", "FetchAll", "success", "activity per day"],
         ])
+    );
+    assert_eq!(
+        log.items()[1]["question"],
+        json!({"days": 7, "member": true, "time_zone": "Europe/Vienna"})
     );
 }

@@ -14,3 +14,4 @@ mod program;
 mod reading;
 mod real_data;
 mod recording;
+mod watching;

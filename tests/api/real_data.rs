@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use activity_logs_store::Options;
-use activity_logs_tests::{Kind, TestService, admin, on_both_databases, real_data, secret};
+use activity_logs_tests::{Kind, TestService, admin, as_of, on_both_databases, real_data, secret};
 use serde_json::Value;
 
 on_both_databases! {
@@ -56,9 +56,9 @@ async fn an_hour_of_real_activity_is_told_as_it_was(kind: Kind) {
     let mut sent: HashMap<&str, &Value> =
         entries.iter().map(|e| (e["id"].as_str().unwrap(), e)).collect();
     let pages = entries.len().div_ceil(100);
+    let as_of = as_of(database.url(), entries.len() as i64).await;
     for page in 1..=pages {
-        let path =
-            format!("/api/v1/activity-logs?page_size=100&page={page}&as_of={}", entries.len());
+        let path = format!("/api/v1/activity-logs?page_size=100&page={page}&as_of={as_of}");
         let listing = service.get(&path, &admin()).await;
         assert_eq!(listing.body["total"], entries.len());
         for got in listing.items() {
@@ -97,7 +97,7 @@ async fn a_year_of_real_activity_is_counted_as_it_was(kind: Kind) {
     for entry in &entries {
         *organizations.entry(entry["organization"]["id"].as_str().unwrap()).or_default() += 1;
     }
-    let as_of = entries.len();
+    let as_of = as_of(database.url(), entries.len() as i64).await;
     let total = async |path: &str, query: &str| {
         let answer = service.get(&format!("{path}?as_of={as_of}&{query}"), &admin()).await;
         answer.body["total"].as_u64().unwrap_or_else(|| panic!("{answer:?}")) as usize

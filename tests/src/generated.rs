@@ -163,6 +163,7 @@ impl Iterator for Generator {
             old_value,
             new_value,
             context: Context::default(),
+            question: None,
         };
         self.made += 1;
         Some(entry)

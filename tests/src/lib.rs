@@ -16,8 +16,8 @@ use activity_logs::auth::{KeySource, Verifier};
 use activity_logs::demo;
 use activity_logs::serve::{Limits, Service, Settings};
 use activity_logs_model::Catalog;
-use activity_logs_store::Options;
 use activity_logs_store::testing::TestDatabase;
+use activity_logs_store::{Options, Store};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context as _, Result};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -188,11 +188,19 @@ impl TestService {
     /// # Panics
     /// When the database does not answer.
     pub async fn position(&self) -> i64 {
-        let store = activity_logs_store::Store::open(self.database_url(), Options::default()).await;
+        let store = Store::open(self.database_url(), Options::default()).await;
         let store = store.expect("the database opens");
         let head = store.head().await.expect("the database answers");
         store.close().await;
         head
+    }
+
+    /// How the service names a position.
+    ///
+    /// # Panics
+    /// When the database does not answer.
+    pub async fn as_of(&self, position: i64) -> String {
+        as_of(self.database_url(), position).await
     }
 
     /// Tells it to stop and waits until it has.
@@ -291,6 +299,17 @@ pub async fn settings(database_url: &str, keys: KeySource, store: Options) -> Re
         docs: true,
         demo: None,
     })
+}
+
+/// How services on this database name a position.
+///
+/// # Panics
+/// When the database does not answer.
+pub async fn as_of(database_url: &str, position: i64) -> String {
+    let store = Store::open(database_url, Options::default()).await.expect("the database opens");
+    let as_of = store.as_of(position).to_string();
+    store.close().await;
+    as_of
 }
 
 /// The key source of [`SECRET`].

@@ -13,6 +13,7 @@ use crate::{AUDIENCE, ISSUER, SECRET};
 pub struct Served {
     child: Child,
     address: String,
+    database_url: String,
 }
 
 impl Served {
@@ -36,12 +37,20 @@ impl Served {
         BufReader::new(errors).read_line(&mut line)?;
         let said: Value = serde_json::from_str(&line).with_context(|| line.clone())?;
         let address = said["address"].as_str().with_context(|| line.clone())?.to_owned();
-        Ok(Self { child, address })
+        Ok(Self { child, address, database_url: url.to_owned() })
     }
 
     /// Host and port.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// How it names a position.
+    ///
+    /// # Panics
+    /// When its database does not answer.
+    pub async fn as_of(&self, position: i64) -> String {
+        crate::as_of(&self.database_url, position).await
     }
 
     /// The most memory that it had at once, in megabytes (Linux).

@@ -340,6 +340,7 @@ impl<'a> Play<'a> {
                 request_id: Some(format!("req-{request:08x}")),
                 ..sitting.context.clone()
             },
+            question: None,
         };
         self.arrivals.push((self.clock.plus_seconds(delay), entry));
     }

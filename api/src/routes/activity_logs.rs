@@ -1,15 +1,19 @@
 //! Recording and reading entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use activity_logs_model::as_of::InvalidAsOf;
 use activity_logs_model::paging::{self, DaysParameters, ListingParameters};
 use activity_logs_model::percent;
 use activity_logs_model::record::{self, Rejection};
-use activity_logs_model::wire::{DailyActivity, DayActivity, Listing, Recent, RecordResponse};
-use activity_logs_model::{
-    Caller, Entry, FieldError, OrganizationRef, Problem, ProblemCode, Timestamp, Visibility,
+use activity_logs_model::wire::{
+    DailyActivity, DayActivity, Listing, Recent, RecordResponse, Recorded,
 };
-use activity_logs_store::{Clock as _, ListingQuery, Scope, SystemClock};
+use activity_logs_model::{
+    AsOf, Caller, FieldError, Filter, NewEntry, OrganizationId, OrganizationRef, Problem,
+    ProblemCode, ServedEntry, Timestamp, Visibility,
+};
+use activity_logs_store::{Clock as _, Error, ListingQuery, Scope, Store, SystemClock};
 use actix_web::http::header;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
@@ -17,15 +21,14 @@ use futures_util::future::try_join;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use crate::attempts::Attempt;
+use crate::audit::{Look, live, record_attempt, record_look};
 use crate::days::{find_zone, last_days};
-use crate::extract::{
-    EntryId, GlobalReader, OrganizationReader, Recorder, app, context_of, shared_app,
-};
+use crate::extract::{GlobalReader, OrganizationReader, Recorder, app, entry_id, shared_app};
 use crate::openapi::{
     Days, GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems,
 };
 use crate::problem::ApiError;
-use crate::reading::{Look, record_look};
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -68,11 +71,22 @@ pub async fn record_activity_logs(
         })
         .collect();
     if !forbidden.is_empty() {
+        let refused = |entry: &&NewEntry| {
+            !caller.0.may_record_into(entry.organization.as_ref().map(|o| &o.id))
+        };
+        let first = entries.iter().find(refused).and_then(|entry| entry.organization.as_ref());
+        let look = Look::recording().denied();
+        let aim = first.map(|organization| &organization.id);
+        record_attempt(&request, &caller.0, Attempt::Recording, aim, look).await?;
         let detail = "This token may not record into these organizations; nothing was recorded.";
         return Err(ApiError::with_errors(ProblemCode::Forbidden, detail, forbidden));
     }
-    let entries = app.store.record(entries).await?;
-    Ok(HttpResponse::Created().json(RecordResponse { entries }))
+    let recorded = app.store.record(entries).await?.into_iter().map(|recorded| Recorded {
+        id: recorded.id,
+        sequence: recorded.sequence,
+        status: recorded.status,
+    });
+    Ok(HttpResponse::Created().json(RecordResponse { entries: recorded.collect() }))
 }
 
 /// List all entries I may see
@@ -87,7 +101,8 @@ pub async fn list_activity_logs(reader: GlobalReader, request: HttpRequest) -> A
         paging::Scope::Global,
         &app(&request).catalog,
     )?;
-    listing(&request, &reader.caller, &reader.visibility, None, parameters).await
+    let logs = logs_named(&request, &reader, &parameters.filter).await?;
+    listing(&request, &reader.caller, &reader.visibility, None, logs, parameters).await
 }
 
 /// List an organization's entries
@@ -105,8 +120,9 @@ pub async fn list_organization_activity_logs(
         paging::Scope::Organization,
         &app(&request).catalog,
     )?;
-    listing(&request, &reader.caller, &reader.visibility, Some(reader.organization), parameters)
-        .await
+    let OrganizationReader { caller, visibility, organization, .. } = &reader;
+    let logs = vec![Some(organization.clone())];
+    listing(&request, caller, visibility, Some(&organization.id), logs, parameters).await
 }
 
 /// List an organization's newest entries
@@ -121,18 +137,13 @@ pub async fn list_recent_organization_activity_logs(
 ) -> Answer {
     let limit = paging::parse_recent(request.query_string())?;
     let store = &app(&request).store;
+    let OrganizationReader { caller, visibility, organization, .. } = &reader;
     let as_of = store.head().await?;
-    let items = store.recent(&reader.organization.id, &reader.visibility, as_of, limit).await?;
-    let look = Look::list(format!("newest {limit}"));
-    record_look(
-        app(&request),
-        &reader.caller,
-        context_of(&request),
-        Some(reader.organization),
-        look,
-    )
-    .await?;
-    Ok(HttpResponse::Ok().json(Recent { items, as_of }))
+    let look = Look::recent(limit);
+    let read = store.recent(&organization.id, visibility, as_of, limit).await;
+    let items = leave(&request, caller, vec![Some(organization.clone())], look, read).await?;
+    let items = items.into_iter().map(|entry| visibility.serve(entry)).collect();
+    Ok(HttpResponse::Ok().json(Recent { items, as_of: store.as_of(as_of) }))
 }
 
 /// Count an organization's entries per day
@@ -152,10 +163,13 @@ pub async fn count_organization_activity_logs(
         .ok_or_else(|| wrong_parameter("time_zone", "is no time zone of the IANA database"))?;
     let begins = last_days(&zone, SystemClock.now(), days).map_err(ApiError::internal)?;
     let store = &app(&request).store;
-    let as_of = up_to(store.head().await?, as_of)?;
+    let OrganizationReader { caller, visibility, organization, .. } = &reader;
+    let as_of = up_to(store, as_of.as_ref()).await?;
     let bounds: Vec<Timestamp> = begins.iter().map(|(_, begin)| *begin).collect();
-    let scope = Scope::Organization(&reader.organization.id);
-    let counts = store.count_in_spans(scope, &reader.visibility, as_of, &bounds).await?;
+    let scope = Scope::Organization(&organization.id);
+    let look = Look::days(days, &time_zone);
+    let read = store.count_in_spans(scope, visibility, as_of, &bounds).await;
+    let counts = leave(&request, caller, vec![Some(organization.clone())], look, read).await?;
     let mut days: Vec<DayActivity> = begins
         .windows(2)
         .map(|day| DayActivity {
@@ -173,9 +187,7 @@ pub async fn count_organization_activity_logs(
         *day.types.entry(count.kind).or_default() += count.entries;
         *day.outcomes.entry(count.outcome).or_default() += count.entries;
     }
-    let look = Look::list(format!("activity per day, {} days, {time_zone}", days.len()));
-    let context = context_of(&request);
-    record_look(app(&request), &reader.caller, context, Some(reader.organization), look).await?;
+    let as_of = store.as_of(as_of);
     Ok(HttpResponse::Ok().json(DailyActivity { time_zone, days, as_of }))
 }
 
@@ -184,33 +196,30 @@ pub async fn count_organization_activity_logs(
 /// Finds the entry in any log the caller sees; the newest, where several logs have the id.
 #[utoipa::path(get, path = "/api/v1/activity-logs/{id}", tag = "Reading",
     params(("id" = uuid::Uuid, Path, description = "The entry")),
-    responses((status = 200, description = "The entry", body = Entry), ReadProblems))]
-pub async fn get_activity_log(reader: GlobalReader, id: EntryId, request: HttpRequest) -> Answer {
-    entry(&request, &reader.caller, &reader.visibility, None, id).await
+    responses((status = 200, description = "The entry", body = ServedEntry), ReadProblems))]
+pub async fn get_activity_log(reader: GlobalReader, request: HttpRequest) -> Answer {
+    entry(&request, &reader.caller, &reader.visibility, None).await
 }
 
 /// Get an entry of an organization
 #[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs/{id}", tag = "Reading",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"),
         ("id" = uuid::Uuid, Path, description = "The entry")),
-    responses((status = 200, description = "The entry", body = Entry), ReadProblems))]
+    responses((status = 200, description = "The entry", body = ServedEntry), ReadProblems))]
 pub async fn get_organization_activity_log(
     reader: OrganizationReader,
-    id: EntryId,
     request: HttpRequest,
 ) -> Answer {
-    entry(&request, &reader.caller, &reader.visibility, Some(reader.organization), id).await
+    entry(&request, &reader.caller, &reader.visibility, Some(reader.organization)).await
 }
 
 /// The position up to which a reading looks: the one asked for, or the newest.
-fn up_to(head: i64, as_of: Option<i64>) -> Result<i64, ApiError> {
-    match as_of {
-        Some(as_of) if as_of > head => Err(wrong_parameter(
-            "as_of",
-            format!("lies in the future; the newest position is {head}"),
-        )),
-        as_of => Ok(as_of.unwrap_or(head)),
-    }
+async fn up_to(store: &Store, as_of: Option<&AsOf>) -> Result<i64, ApiError> {
+    let head = store.head().await?;
+    let Some(as_of) = as_of else { return Ok(head) };
+    // A position to come is refused like one that was never named: it would tell the newest.
+    let position = store.position_of(as_of).filter(|position| *position <= head);
+    position.ok_or_else(|| wrong_parameter("as_of", InvalidAsOf))
 }
 
 /// Refuses a parameter that only the service can know to be wrong.
@@ -220,50 +229,98 @@ fn wrong_parameter(name: &str, why: impl ToString) -> ApiError {
     ApiError::with_errors(ProblemCode::InvalidParameters, detail, vec![error])
 }
 
+/// The logs that a global listing looks into by name, as far as the reader may open them; the
+/// platform log, if there is none. Naming others is an attempt.
+async fn logs_named(
+    request: &HttpRequest,
+    reader: &GlobalReader,
+    filter: &Filter,
+) -> Result<Vec<Option<OrganizationRef>>, ApiError> {
+    let mut logs = Vec::new();
+    for id in filter.organizations.iter().collect::<BTreeSet<_>>() {
+        if reader.visibility.opens(id) {
+            logs.extend(live(&app(request).store, id).await?.map(Some));
+        } else {
+            let look = Look::of(request).denied();
+            record_attempt(request, &reader.caller, Attempt::Reading, Some(id), look).await?;
+        }
+    }
+    if logs.is_empty() {
+        logs.push(None);
+    }
+    Ok(logs)
+}
+
+/// Records a reading that is done, or that took too long; one that failed otherwise leaves
+/// nothing.
+async fn leave<T>(
+    request: &HttpRequest,
+    caller: &Caller,
+    logs: Vec<Option<OrganizationRef>>,
+    look: Look,
+    read: Result<T, Error>,
+) -> Result<T, ApiError> {
+    match &read {
+        Ok(_) => record_look(request, caller, logs, look).await?,
+        Err(Error::TooSlow) => record_look(request, caller, logs, look.failed()).await?,
+        Err(_) => {}
+    }
+    Ok(read?)
+}
+
 async fn listing(
     request: &HttpRequest,
     caller: &Caller,
     visibility: &Visibility,
-    organization: Option<OrganizationRef>,
+    organization: Option<&OrganizationId>,
+    logs: Vec<Option<OrganizationRef>>,
     parameters: ListingParameters,
 ) -> Answer {
     let store = &app(request).store;
-    let as_of = up_to(store.head().await?, parameters.as_of)?;
+    let as_of = up_to(store, parameters.as_of.as_ref()).await?;
     let page_size = parameters.page_size.get();
     let query = ListingQuery {
-        scope: organization.as_ref().map_or(Scope::Everything, |o| Scope::Organization(&o.id)),
+        scope: organization.map_or(Scope::Everything, Scope::Organization),
         visibility,
         filter: &parameters.filter,
         as_of,
         offset: (parameters.page - 1) * page_size,
         limit: page_size,
     };
-    // What the reading leaves is known when the listing is counted; it is committed while the page
-    // is read.
+    let look = Look::page(&parameters);
+    // The entry about the reading is committed while the page is read, once it is counted.
     let (tell, told) = oneshot::channel();
     let mut tell = Some(tell);
     let read = async {
-        let counted = |total| {
+        let counted = |_| {
             if let Some(tell) = tell.take() {
-                let _ = tell.send(total);
+                let _ = tell.send(());
             }
         };
-        Ok(store.list_telling(&query, counted).await?)
+        let read = store.list_telling(&query, counted).await;
+        // Without a total, nobody else records the reading.
+        drop(tell.take());
+        match read {
+            Err(Error::TooSlow) => {
+                let failed = look.clone().failed();
+                record_look(request, caller, logs.clone(), failed).await?;
+                Err(Error::TooSlow.into())
+            }
+            read => Ok(read?),
+        }
     };
     let recorded = async {
-        // Without a total, the reading has failed, and says why.
-        let Ok(total) = told.await else { return Ok(()) };
-        let pages = parameters.page_size.pages(total).max(1);
-        let look = format!("page {} of {pages}{}", parameters.page, parameters.filter.describe());
-        let look = Look::list(look);
-        record_look(app(request), caller, context_of(request), organization.clone(), look).await
+        match told.await {
+            Ok(()) => record_look(request, caller, logs.clone(), look.clone()).await,
+            Err(_) => Ok(()),
+        }
     };
     let (page, ()) = try_join(read, recorded).await?;
     let total_pages = parameters.page_size.pages(page.total);
-
-    let links = links(request.uri().path(), &parameters, as_of, total_pages);
+    let as_of = store.as_of(as_of);
+    let links = links(request.uri().path(), &parameters, &as_of, total_pages);
     let listing = Listing {
-        items: page.entries,
+        items: page.entries.into_iter().map(|entry| visibility.serve(entry)).collect(),
         page: parameters.page,
         page_size,
         total: page.total,
@@ -278,7 +335,7 @@ fn json_with_links(body: &impl Serialize, links: &str) -> HttpResponse {
 }
 
 /// The `Link` header (RFC 8288): other pages of the same listing, pinned to its position.
-fn links(path: &str, parameters: &ListingParameters, as_of: i64, total_pages: u64) -> String {
+fn links(path: &str, parameters: &ListingParameters, as_of: &AsOf, total_pages: u64) -> String {
     let path = percent::ascii(path);
     let last = total_pages.max(1);
     let page = parameters.page;
@@ -290,8 +347,9 @@ fn links(path: &str, parameters: &ListingParameters, as_of: i64, total_pages: u6
         pages.push(("next", page + 1));
     }
     pages.push(("last", last));
-    let link =
-        |(rel, page)| format!("<{path}?{}>; rel=\"{rel}\"", parameters.query_for(page, as_of));
+    let link = |(rel, page)| {
+        format!("<{path}?{}>; rel=\"{rel}\"", parameters.query_for(page, as_of.clone()))
+    };
     pages.into_iter().map(link).collect::<Vec<_>>().join(", ")
 }
 
@@ -300,12 +358,24 @@ async fn entry(
     caller: &Caller,
     visibility: &Visibility,
     organization: Option<OrganizationRef>,
-    EntryId(id): EntryId,
 ) -> Answer {
+    let id = entry_id(request)?;
     paging::parse_only(request.query_string(), None)?;
     let scope = organization.as_ref().map_or(Scope::Everything, |o| Scope::Organization(&o.id));
-    let found = app(request).store.find(scope, visibility, id).await?;
-    let entry = found.ok_or_else(ApiError::not_found)?;
-    record_look(app(request), caller, context_of(request), organization, Look::entry(id)).await?;
-    Ok(HttpResponse::Ok().json(entry))
+    let Some(entry) = app(request).store.find(scope, visibility, id).await? else {
+        let aim = organization.as_ref().map(|organization| &organization.id);
+        let look = Look::entry(id).failed();
+        record_attempt(request, caller, Attempt::Missing, aim, look).await?;
+        return Err(ApiError::not_found());
+    };
+    // In the log that it belongs to, however it was found.
+    let log = match organization {
+        Some(organization) => Some(organization),
+        None => match &entry.organization {
+            Some(organization) => live(&app(request).store, &organization.id).await?,
+            None => None,
+        },
+    };
+    record_look(request, caller, vec![log], Look::entry(id)).await?;
+    Ok(HttpResponse::Ok().json(visibility.serve(entry)))
 }

@@ -22,14 +22,14 @@ pub async fn list_organizations(
     caller: Signed,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    let _turn = app(&request).turns.take(&caller.0.person.id).await?;
     let parameters = OrganizationsParameters::parse(request.query_string())?;
     let (search, limit) = (parameters.search.as_deref(), parameters.page_size.get());
     let offset = (parameters.page - 1) * limit;
     let (items, total) = match caller.0.visibility() {
         Visibility::Everything => app(&request).store.organizations(search, offset, limit).await?,
         Visibility::Nothing => {
-            let detail = "Tokens of the role `service` record and read nothing.";
-            return Err(ApiError::new(ProblemCode::Forbidden, detail));
+            return Err(ApiError::reads_nothing());
         }
         Visibility::Reader { reach, .. } => {
             let ids: Vec<OrganizationId> = reach.into_keys().collect();
@@ -100,7 +100,12 @@ pub async fn delete_organization(
         user: admin.caller.person,
         context: context_of(&request),
     };
-    let receipt = app(&request).store.remove_organization(removal).await?;
-    tracing::info!(removed = receipt.removed_entries, "an organization was removed");
-    Ok(HttpResponse::Ok().json(receipt))
+    let organization_id = removal.organization.clone();
+    let removed = app(&request).store.remove_organization(removal).await?;
+    tracing::info!(removed = removed.entries, "an organization was removed");
+    Ok(HttpResponse::Ok().json(DeletionReceipt {
+        organization_id,
+        removed_entries: removed.entries,
+        entry: Visibility::Everything.serve(removed.entry),
+    }))
 }

@@ -74,6 +74,11 @@ impl Action {
         words(self.as_str())
     }
 
+    /// Something was made.
+    pub fn create() -> Self {
+        Self("Create".to_owned())
+    }
+
     /// One resource was read.
     pub fn fetch() -> Self {
         Self("Fetch".to_owned())
@@ -292,7 +297,7 @@ mod tests {
                 ("AdminRoles", 5),
                 ("AdminRolePermissions", 5),
                 ("AdminAccounts", 5),
-                ("ActivityLogs", 2),
+                ("ActivityLogs", 3),
             ]
         );
         let rule = |t: &str, a: &str| catalog.rule(&token(t), &token(a));

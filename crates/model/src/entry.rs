@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::catalog::{Action, Type};
 use crate::id::{OrganizationId, UserId, WorkspaceId};
-use crate::json::{self, JsonText};
+use crate::json::JsonText;
 use crate::time::Timestamp;
 
 /// How an attempt ended.
@@ -207,6 +207,8 @@ pub struct NewEntry {
     pub new_value: Option<JsonText>,
     /// Where it came from.
     pub context: Context,
+    /// What was asked for, on entries that the service makes about reading.
+    pub question: Option<JsonText>,
 }
 
 impl NewEntry {
@@ -229,6 +231,7 @@ impl NewEntry {
             old_value,
             new_value,
             context: Context { ip_address, user_agent, request_id },
+            question,
         } = self;
         let texts = [
             ("/type", Some(kind.as_str())),
@@ -246,6 +249,7 @@ impl NewEntry {
             ("/context/ip_address", ip_address.as_deref()),
             ("/context/user_agent", user_agent.as_deref()),
             ("/context/request_id", request_id.as_deref()),
+            ("/question", question.as_ref().map(JsonText::as_str)),
         ];
         let with_nul = texts.into_iter().find(|(_, text)| text.is_some_and(|t| t.contains('\0')));
         with_nul.map_or(Ok(()), |(pointer, _)| Err(pointer))
@@ -266,6 +270,7 @@ impl NewEntry {
             && self.old_value == entry.old_value
             && self.new_value == entry.new_value
             && self.context == entry.context
+            && self.question == entry.question
     }
 
     /// This entry with the place in the log that the service gave it. `recorded_at` stands
@@ -287,13 +292,14 @@ impl NewEntry {
             old_value: self.old_value,
             new_value: self.new_value,
             context: self.context,
+            question: self.question,
         }
     }
 }
 
-/// One permanent entry of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+/// One permanent entry of the log, as the service keeps it. What a caller gets of it is a
+/// [`ServedEntry`](crate::ServedEntry).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Identity and idempotency key within its organization's log.
     pub id: Uuid,
@@ -302,13 +308,10 @@ pub struct Entry {
     /// When the service committed it.
     pub recorded_at: Timestamp,
     /// Strictly increasing over the whole service in commit order; never reused.
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(90210)))]
     pub position: i64,
     /// Place in its organization's own log (or the platform log): dense, from 0, in commit order.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(411)))]
     pub sequence: i64,
     /// What kind of resource.
-    #[serde(rename = "type")]
     pub kind: Type,
     /// Which operation.
     pub action: Action,
@@ -316,22 +319,18 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Who did it.
     pub user: Person,
-    /// Where it happened; null for a system-level action.
-    #[cfg_attr(feature = "openapi", schema(required))]
+    /// Where it happened; `None` is a system-level action.
     pub organization: Option<OrganizationRef>,
-    /// In which workspace; null for an action on the organization as a whole.
-    #[cfg_attr(feature = "openapi", schema(required))]
+    /// In which workspace; `None` is an action on the organization as a whole.
     pub workspace: Option<WorkspaceRef>,
     /// Human-readable name of the affected resource.
-    #[cfg_attr(feature = "openapi", schema(max_length = 512, examples("Research cluster")))]
     pub identifier: String,
-    /// State before; null where there is none.
-    #[cfg_attr(feature = "openapi", schema(value_type = JsonText, required))]
+    /// State before.
     pub old_value: Option<JsonText>,
-    /// State after; null where there is none.
-    #[serde(default, deserialize_with = "json::read_written")]
-    #[cfg_attr(feature = "openapi", schema(value_type = JsonText, required))]
+    /// State after.
     pub new_value: Option<JsonText>,
     /// Where it came from.
     pub context: Context,
+    /// What was asked for, on entries that the service makes about reading.
+    pub question: Option<JsonText>,
 }

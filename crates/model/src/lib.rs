@@ -6,6 +6,7 @@
 //! `wasm32-unknown-unknown`, so the service, its clients and the web app share one
 //! definition of every word.
 
+pub mod as_of;
 pub mod catalog;
 mod claims;
 pub mod entry;
@@ -15,11 +16,14 @@ pub mod json;
 pub mod paging;
 pub mod percent;
 pub mod problem;
+pub mod question;
 pub mod record;
+pub mod served;
 pub mod time;
 pub mod visibility;
 pub mod wire;
 
+pub use as_of::AsOf;
 pub use catalog::{Action, Catalog, Type, ValueRule};
 pub use entry::{Context, Entry, NewEntry, OrganizationRef, Outcome, Person, WorkspaceRef};
 pub use filter::Filter;
@@ -27,5 +31,7 @@ pub use id::{OrganizationId, UserId, WorkspaceId};
 pub use json::JsonText;
 pub use paging::{ListingParameters, PageSize};
 pub use problem::{FieldError, Problem, ProblemCode};
+pub use question::Question;
+pub use served::ServedEntry;
 pub use time::Timestamp;
 pub use visibility::{Caller, Claims, Role, Visibility};

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::as_of::AsOf;
 use crate::catalog::Catalog;
 use crate::entry::Outcome;
 use crate::filter::Filter;
@@ -71,8 +72,8 @@ pub struct ListingParameters {
     pub page: u64,
     /// How many on each.
     pub page_size: PageSize,
-    /// The position up to which the listing looks; `None` is now.
-    pub as_of: Option<i64>,
+    /// Up to where the listing looks; `None` is now.
+    pub as_of: Option<AsOf>,
 }
 
 impl ListingParameters {
@@ -116,8 +117,8 @@ impl ListingParameters {
         parameters.finish(Self { filter, page, page_size, as_of })
     }
 
-    /// The query string of another page of the same listing, pinned to a position.
-    pub fn query_for(&self, page: u64, as_of: i64) -> String {
+    /// The query string of another page of the same listing, pinned.
+    pub fn query_for(&self, page: u64, as_of: AsOf) -> String {
         Self { page, as_of: Some(as_of), ..self.clone() }.to_query()
     }
 
@@ -129,8 +130,8 @@ impl ListingParameters {
         }
         query.append_pair("page", &self.page.to_string());
         query.append_pair("page_size", &self.page_size.get().to_string());
-        if let Some(as_of) = self.as_of {
-            query.append_pair("as_of", &as_of.to_string());
+        if let Some(as_of) = &self.as_of {
+            query.append_pair("as_of", as_of.as_str());
         }
         query.finish()
     }
@@ -156,8 +157,8 @@ pub struct DaysParameters {
     pub days: u64,
     /// The name of the time zone whose days are meant; whether there is one, the model can't know.
     pub time_zone: String,
-    /// The position up to which the counts look; `None` is now.
-    pub as_of: Option<i64>,
+    /// Up to where the counts look; `None` is now.
+    pub as_of: Option<AsOf>,
 }
 
 impl DaysParameters {
@@ -280,12 +281,9 @@ impl Parameters {
         })
     }
 
-    fn as_of(&mut self) -> Option<i64> {
-        let as_of = self.one("as_of");
-        if as_of.is_some_and(|position: i64| position < 0) {
-            self.refuse("as_of", "must not be negative");
-        }
-        as_of
+    fn as_of(&mut self) -> Option<AsOf> {
+        let text: String = self.one("as_of")?;
+        text.parse().map_err(|why| self.refuse("as_of", why)).ok()
     }
 
     fn finish<T>(mut self, value: T) -> Result<T, Problem> {
@@ -321,9 +319,9 @@ mod tests {
     fn a_query_is_read_and_written_back() {
         let query = "type=Users&type=Plans&action=FetchAll&outcome=denied&user_id=a%40b&workspace_id=w\
             &organization_id=acme&from=2026-01-01T00%3A00%3A00.000000Z&to=2026-02-01T00%3A00%3A00.000000Z\
-            &page=3&page_size=50&as_of=7";
+            &page=3&page_size=50&as_of=kq3mTz0cT4mJxk9vL1bq2w";
         let parameters = parse(query).unwrap();
-        assert_eq!(parameters.query_for(3, 7), query);
+        assert_eq!(parameters.query_for(3, "kq3mTz0cT4mJxk9vL1bq2w".parse().unwrap()), query);
         assert_eq!(
             parse("").unwrap(),
             ListingParameters {
@@ -346,7 +344,7 @@ mod tests {
             ("page=-1", MalformedParameters, "?page"),
             ("page=", MalformedParameters, "?page"),
             ("from=yesterday", MalformedParameters, "?from"),
-            ("as_of=99999999999999999999", MalformedParameters, "?as_of"),
+            ("as_of=99999999999999999999", InvalidParameters, "?as_of"),
             ("page=0", InvalidParameters, "?page"),
             ("page=1000000000000000000", InvalidParameters, "?page"),
             ("page_size=26", InvalidParameters, "?page_size"),

@@ -226,6 +226,7 @@ impl From<EntryInput> for NewEntry {
             old_value: input.old_value,
             new_value: input.new_value,
             context: input.context.unwrap_or_default(),
+            question: None,
         }
     }
 }

@@ -144,6 +144,12 @@ impl Caller {
             })
     }
 
+    /// Whether the caller is a member of the organization, or holds a grant in it.
+    pub fn belongs_to(&self, organization: &OrganizationId) -> bool {
+        self.memberships.iter().flatten().any(|membership| membership.id == *organization)
+            || self.grants.iter().any(|grant| grant.organization_id == *organization)
+    }
+
     /// The organization's name as the token has it.
     pub fn organization_name(&self, organization: &OrganizationId) -> Option<&str> {
         let membership = self.memberships.iter().flatten().find(|m| m.id == *organization)?;
@@ -254,21 +260,32 @@ pub fn is_denied_attempt(kind: &str, outcome: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::{Context, NewEntry, OrganizationRef, Outcome, WorkspaceRef};
+    use crate::time::Timestamp;
 
     fn caller(claims: serde_json::Value) -> Caller {
         serde_json::from_value::<Claims>(claims).unwrap().try_into().unwrap()
     }
 
     fn entry(user: &str, kind: &str, organization: Option<&str>, workspace: Option<&str>) -> Entry {
-        let named = |id: &str| serde_json::json!({"id": id, "name": id});
-        serde_json::from_value(serde_json::json!({
-            "id": "0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11", "position": 1, "sequence": 0,
-            "occurred_at": "2026-01-31T09:30:00Z", "recorded_at": "2026-01-31T09:30:00Z",
-            "type": kind, "action": "Update", "outcome": "success", "user": named(user),
-            "organization": organization.map(named), "workspace": workspace.map(named),
-            "identifier": "", "old_value": null, "new_value": null, "context": {},
-        }))
-        .unwrap()
+        NewEntry {
+            id: None,
+            occurred_at: None,
+            kind: kind.parse().unwrap(),
+            action: "Update".parse().unwrap(),
+            outcome: Outcome::Success,
+            user: Person { id: user.parse().unwrap(), name: user.to_owned(), email: None },
+            organization: organization
+                .map(|id| OrganizationRef { id: id.parse().unwrap(), name: id.to_owned() }),
+            workspace: workspace
+                .map(|id| WorkspaceRef { id: id.parse().unwrap(), name: id.to_owned() }),
+            identifier: String::new(),
+            old_value: None,
+            new_value: None,
+            context: Context::default(),
+            question: None,
+        }
+        .recorded(uuid::Uuid::nil(), Timestamp::EPOCH, 1, 0)
     }
 
     #[test]

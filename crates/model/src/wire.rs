@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::as_of::AsOf;
 use crate::catalog::{Action, Type, ValueRule};
-use crate::entry::{Entry, Outcome};
+use crate::entry::Outcome;
 use crate::id::{OrganizationId, UserId};
+use crate::served::ServedEntry;
 use crate::time::Timestamp;
 use crate::visibility::{GrantClaim, MembershipClaim, Role};
 
@@ -16,7 +18,7 @@ use crate::visibility::{GrantClaim, MembershipClaim, Role};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Listing {
     /// The page's entries, newest first by (`occurred_at`, `sequence`).
-    pub items: Vec<Entry>,
+    pub items: Vec<ServedEntry>,
     /// The page's number, from 1.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(1)))]
     pub page: u64,
@@ -29,10 +31,9 @@ pub struct Listing {
     /// How many pages that makes; 0 for an empty listing.
     #[cfg_attr(feature = "openapi", schema(examples(17)))]
     pub total_pages: u64,
-    /// The position up to which the listing looks. Sent back with another page, nothing
-    /// shifts and the total stays.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(90210)))]
-    pub as_of: i64,
+    /// Up to where the listing looks. Sent back with another page, nothing shifts and the total
+    /// stays.
+    pub as_of: AsOf,
 }
 
 /// The newest entries of an organization, without those about reading the log.
@@ -40,10 +41,9 @@ pub struct Listing {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Recent {
     /// The entries, newest first.
-    pub items: Vec<Entry>,
-    /// The position up to which the list looks.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(90210)))]
-    pub as_of: i64,
+    pub items: Vec<ServedEntry>,
+    /// Up to where the list looks.
+    pub as_of: AsOf,
 }
 
 /// How much happened in an organization on each of its last days, as far as the caller sees it.
@@ -55,9 +55,8 @@ pub struct DailyActivity {
     pub time_zone: String,
     /// The days, oldest first; the last is today.
     pub days: Vec<DayActivity>,
-    /// The position up to which the counts look.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(90210)))]
-    pub as_of: i64,
+    /// Up to where the counts look.
+    pub as_of: AsOf,
 }
 
 /// How much happened on one day. The listing with the same `from`, `to` and `as_of` has the same
@@ -98,9 +97,6 @@ pub struct Recorded {
     /// Its place in its organization's log.
     #[cfg_attr(feature = "openapi", schema(minimum = 0, examples(411)))]
     pub sequence: i64,
-    /// Its place in the order of all commits.
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(90210)))]
-    pub position: i64,
     /// Whether it is new or was there already.
     pub status: RecordStatus,
 }
@@ -179,7 +175,7 @@ pub struct DeletionReceipt {
     #[cfg_attr(feature = "openapi", schema(examples(412)))]
     pub removed_entries: u64,
     /// The entry in the platform log that says so.
-    pub entry: Entry,
+    pub entry: ServedEntry,
 }
 
 /// The catalog.

@@ -1,6 +1,6 @@
 //! What a database must do for the log.
 
-use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
+use activity_logs_model::wire::{OrganizationItem, RecordStatus};
 use activity_logs_model::{
     Context, Entry, Filter, NewEntry, OrganizationId, Outcome, Person, Timestamp, Type, Visibility,
 };
@@ -77,6 +77,28 @@ pub struct Removal {
     pub context: Context,
 }
 
+/// What became of an entry that was to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its identity.
+    pub id: Uuid,
+    /// Its place in its organization's log.
+    pub sequence: i64,
+    /// Its place in the order of all commits.
+    pub position: i64,
+    /// Whether it is new or was there already.
+    pub status: RecordStatus,
+}
+
+/// What is left of a deleted organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// How many entries were removed with it.
+    pub entries: u64,
+    /// The entry in the platform log that says so.
+    pub entry: Entry,
+}
+
 /// How many entries of one type and outcome a span of time has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpanCount {
@@ -146,7 +168,7 @@ pub trait Backend: Send + Sync + 'static {
         &self,
         removal: &Removal,
         now: Timestamp,
-    ) -> Result<DeletionReceipt, RecordError>;
+    ) -> Result<Removed, RecordError>;
 
     /// Takes out a part of what deleted organizations have left, small enough that nobody waits
     /// for long; gives whether there may be more.
@@ -154,6 +176,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// See [`Store::check`](crate::Store::check).
     async fn check(&self) -> Result<Check, Error>;
+
+    /// The key that the database was made with: 32 random bytes.
+    async fn secret(&self) -> Result<Vec<u8>, Error>;
 
     /// See [`Store::head`](crate::Store::head).
     async fn head(&self) -> Result<i64, Error>;

@@ -7,6 +7,7 @@
 //! * A listing pinned to an `as_of` answers the same for ever, until its organization is
 //!   deleted.
 
+mod as_of;
 mod backend;
 mod clock;
 mod error;
@@ -24,13 +25,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
-use activity_logs_model::{Entry, Filter, NewEntry, OrganizationId, Timestamp, Type, Visibility};
+use activity_logs_model::wire::OrganizationItem;
+use activity_logs_model::{
+    AsOf, Entry, Filter, NewEntry, OrganizationId, Timestamp, Type, Visibility,
+};
 use uuid::Uuid;
 
 pub use backend::{
-    Backend, Check, Commit, Connections, ListingQuery, LogState, Page, Removal, Scope, SpanCount,
-    Watched,
+    Backend, Check, Commit, Connections, ListingQuery, LogState, Page, Recorded, Removal, Removed,
+    Scope, SpanCount, Watched,
 };
 pub use error::{Error, RecordError};
 use measured::Measured;
@@ -93,6 +96,7 @@ impl Default for Options {
 pub struct Store {
     backend: Arc<dyn Backend>,
     writer: Writer,
+    positions: Arc<as_of::Positions>,
     reading_time: Duration,
 }
 
@@ -112,8 +116,9 @@ impl Store {
             Some(("postgres" | "postgresql", _)) => Arc::new(postgres::open(url, &options).await?),
             _ => return Err(Error::UnknownDatabase),
         };
+        let positions = Arc::new(as_of::Positions::new(&backend.secret().await?)?);
         let writer = Writer::start(backend.clone(), options.clock.clone(), options.queue_bytes);
-        Ok(Self { backend, writer, reading_time: options.reading_time })
+        Ok(Self { backend, writer, positions, reading_time: options.reading_time })
     }
 
     /// Records entries, all or none, and returns once they are durable: what became of each,
@@ -136,10 +141,7 @@ impl Store {
     /// # Errors
     /// [`RecordError::UnknownOrganization`], [`RecordError::OrganizationDeleted`], or a queue or
     /// database that fails; nothing was removed then.
-    pub async fn remove_organization(
-        &self,
-        removal: Removal,
-    ) -> Result<DeletionReceipt, RecordError> {
+    pub async fn remove_organization(&self, removal: Removal) -> Result<Removed, RecordError> {
         self.writer.remove(removal).await
     }
 
@@ -149,6 +151,17 @@ impl Store {
     /// [`Error`] when the database fails.
     pub async fn head(&self) -> Result<i64, Error> {
         self.backend.head().await
+    }
+
+    /// How a position is named outside of the service: the same for ever and on every node, and
+    /// telling nothing to whoever reads it.
+    pub fn as_of(&self, position: i64) -> AsOf {
+        self.positions.name(position)
+    }
+
+    /// The position that an `as_of` names, if this log's service has made it.
+    pub fn position_of(&self, as_of: &AsOf) -> Option<i64> {
+        self.positions.read(as_of)
     }
 
     /// What is known of an organization's log.

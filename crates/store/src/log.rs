@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
-use activity_logs_model::wire::{DeletionReceipt, OrganizationItem, Recorded};
+use activity_logs_model::wire::OrganizationItem;
 use activity_logs_model::{
     Action, Context, Entry, JsonText, NewEntry, OrganizationId, OrganizationRef, Outcome, Person,
     Timestamp, Type, Visibility, WorkspaceRef,
@@ -19,7 +19,8 @@ use super::{
     find_existing, insert_entries, is_taken_id,
 };
 use crate::backend::{
-    Backend, Check, Commit, ListingQuery, LogState, Page, Removal, Scope, SpanCount, Watched,
+    Backend, Check, Commit, ListingQuery, LogState, Page, Recorded, Removal, Removed, Scope,
+    SpanCount, Watched,
 };
 use crate::index::state::Head;
 use crate::plan::{LogHead, LogKey, log_of, plan};
@@ -29,7 +30,7 @@ use crate::{Error, RecordError, search_key};
 /// `insert_entries` gives them.
 pub(crate) const COLUMNS: &str = "organization_id, sequence, position, id, occurred_at, recorded_at, \
     type, action, outcome, user_id, user_name, user_email, organization_name, workspace_id, \
-    workspace_name, identifier, old_value, new_value, ip_address, user_agent, request_id";
+    workspace_name, identifier, old_value, new_value, ip_address, user_agent, request_id, question";
 
 /// How often a removal has changed what listings hold.
 pub(super) const VERSION: &str = "(SELECT removals FROM service_head WHERE id = 1)";
@@ -86,6 +87,7 @@ pub(super) fn read_entry(row: &Row) -> Result<Entry, sqlx::Error> {
             user_agent: optional(19)?,
             request_id: optional(20)?,
         },
+        question: optional(21)?.map(JsonText::from_stored),
     })
 }
 
@@ -278,7 +280,7 @@ impl Backend for Database {
         &self,
         removal: &Removal,
         now: Timestamp,
-    ) -> Result<DeletionReceipt, RecordError> {
+    ) -> Result<Removed, RecordError> {
         let id = &removal.organization;
         let mut transaction = begin_write(&self.writer).await.map_err(Error::from)?;
         lock_head(&mut transaction).await.map_err(Error::from)?;
@@ -310,7 +312,7 @@ impl Backend for Database {
         let (mut entries, _) = self.write_requests(&mut transaction, &request, now, true).await?;
         transaction.commit().await.map_err(Error::from)?;
         let entry = entries.pop().ok_or(Error::Closed)?;
-        Ok(DeletionReceipt { organization_id: id.clone(), removed_entries: removed, entry })
+        Ok(Removed { entries: removed, entry })
     }
 
     async fn remove_some(&self) -> Result<bool, Error> {
@@ -319,6 +321,11 @@ impl Backend for Database {
 
     async fn check(&self) -> Result<Check, Error> {
         self.check_all().await
+    }
+
+    async fn secret(&self) -> Result<Vec<u8>, Error> {
+        let secret = sqlx::query_scalar("SELECT secret FROM service_head WHERE id = 1");
+        Ok(secret.fetch_one(&self.readers).await?)
     }
 
     async fn head(&self) -> Result<i64, Error> {
@@ -407,5 +414,6 @@ fn removal_entry(removal: &Removal, name: &str, removed: u64) -> NewEntry {
         old_value: JsonText::from_value(&state).ok().flatten(),
         new_value: None,
         context: removal.context.clone(),
+        question: None,
     }
 }

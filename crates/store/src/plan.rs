@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use activity_logs_model::wire::{RecordStatus, Recorded};
+use activity_logs_model::wire::RecordStatus;
 use activity_logs_model::{Entry, NewEntry, OrganizationId, Timestamp, Type};
 use uuid::Uuid;
 
 use crate::RecordError;
-use crate::backend::Commit;
+use crate::backend::{Commit, Recorded};
 
 /// Names a log: an organization's, or (`None`) the platform log.
 pub(crate) type LogKey = Option<OrganizationId>;

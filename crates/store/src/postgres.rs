@@ -67,9 +67,9 @@ const BEGIN: &str = "BEGIN";
 const TRY_WRITING: &str = "SELECT position FROM service_head WHERE id = 1 FOR UPDATE SKIP LOCKED";
 
 /// The types of [`COLUMNS`].
-const COLUMN_TYPES: [&str; 21] = [
+const COLUMN_TYPES: [&str; 22] = [
     "text", "bigint", "bigint", "uuid", "bigint", "bigint", "text", "text", "text", "text", "text",
-    "text", "text", "text", "text", "text", "text", "text", "text", "text", "text",
+    "text", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text",
 ];
 
 /// How many rows of lists one statement inserts.
@@ -209,6 +209,7 @@ async fn insert_entries(connection: &mut Connection, entries: &[Entry]) -> Resul
         .bind(column(entries, |e| e.context.ip_address.as_deref()))
         .bind(column(entries, |e| e.context.user_agent.as_deref()))
         .bind(column(entries, |e| e.context.request_id.as_deref()))
+        .bind(column(entries, |e| e.question.as_ref().map(JsonText::as_str)))
         .execute(connection)
         .await?;
     Ok(())

@@ -174,7 +174,8 @@ async fn insert_entries(connection: &mut Connection, entries: &[Entry]) -> Resul
                 .push_bind(entry.new_value.as_ref().map(|v| text(v.as_str())))
                 .push_bind(entry.context.ip_address.clone())
                 .push_bind(entry.context.user_agent.clone())
-                .push_bind(entry.context.request_id.clone());
+                .push_bind(entry.context.request_id.clone())
+                .push_bind(entry.question.as_ref().map(|v| text(v.as_str())));
         });
         query.build().execute(&mut *connection).await?;
     }

@@ -7,14 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use activity_logs_model::wire::{DeletionReceipt, Recorded};
 use activity_logs_model::{JsonText, NewEntry};
 use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::backend::{Backend, Commit, Removal};
+use crate::backend::{Backend, Commit, Recorded, Removal, Removed};
 use crate::measured::Measured;
 use crate::{Clock, Error, RecordError};
 
@@ -32,7 +31,7 @@ type Reply<T> = oneshot::Sender<Result<T, RecordError>>;
 
 enum Command {
     Record { entries: Vec<NewEntry>, reply: Reply<Vec<Recorded>>, space: Space },
-    Remove { removal: Removal, reply: Reply<DeletionReceipt> },
+    Remove { removal: Removal, reply: Reply<Removed> },
     Close,
 }
 
@@ -94,7 +93,7 @@ impl Writer {
         self.send(|reply| Command::Record { entries, reply, space }).await
     }
 
-    pub(crate) async fn remove(&self, removal: Removal) -> Result<DeletionReceipt, RecordError> {
+    pub(crate) async fn remove(&self, removal: Removal) -> Result<Removed, RecordError> {
         self.send(|reply| Command::Remove { removal, reply }).await
     }
 
@@ -264,6 +263,7 @@ fn size_of_entries(entries: &[NewEntry]) -> usize {
             + text(&context.ip_address)
             + text(&context.user_agent)
             + text(&context.request_id)
+            + value(&entry.question)
     };
     entries.iter().map(size).sum()
 }

@@ -1,6 +1,6 @@
 //! The side panel: everything about one entry.
 
-use activity_logs_model::{Entry, Filter};
+use activity_logs_model::{Filter, ServedEntry};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -13,7 +13,7 @@ use crate::logic::values::{visible, visible_json};
 /// One entry with all it has.
 #[component]
 pub(crate) fn EntryDetails(
-    entry: Entry,
+    entry: ServedEntry,
     /// Narrows the list to what is like this entry.
     change: Callback<Change>,
 ) -> impl IntoView {
@@ -67,7 +67,7 @@ pub(crate) fn EntryDetails(
             {row("Address", entry.context.ip_address)}
             {row("Program", entry.context.user_agent)}
             {row("Request", entry.context.request_id)}
-            {row("Place in the log", Some(format!("{} (position {})", entry.sequence, entry.position)))}
+            {row("Place in the log", entry.sequence.map(|sequence| sequence.to_string()))}
             {row("Id", Some(id))}
         </dl>
         <p class="actions">

@@ -1,6 +1,6 @@
 //! The table of entries.
 
-use activity_logs_model::{Entry, JsonText, Outcome};
+use activity_logs_model::{JsonText, Outcome, ServedEntry};
 use leptos::prelude::*;
 
 use super::widths::{COLUMNS, Resizer, Widths};
@@ -25,7 +25,7 @@ const HEADS: [&str; COLUMNS] = [
 /// The nine columns, newest first.
 #[component]
 pub(crate) fn LogTable(
-    entries: Vec<Entry>,
+    entries: Vec<ServedEntry>,
     /// Whether newer rows are under way.
     busy: Signal<bool>,
     /// The id of the entry that is open.
@@ -77,7 +77,7 @@ fn mark(opened: Option<String>) {
     }
 }
 
-fn row(entry: Entry) -> impl IntoView {
+fn row(entry: ServedEntry) -> impl IntoView {
     let text = |text: String| {
         let text = visible(&text);
         view! { <span class="cell text" title=text.clone()>{text.clone()}</span> }

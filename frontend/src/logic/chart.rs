@@ -80,7 +80,11 @@ mod tests {
     fn the_types_with_most_come_first() {
         let days =
             vec![day(&[("Users", 2), ("Plans", 3)], 5), day(&[("Users", 4), ("Invoices", 1)], 5)];
-        let activity = DailyActivity { time_zone: String::new(), days, as_of: 0 };
+        let activity = DailyActivity {
+            time_zone: String::new(),
+            days,
+            as_of: "kq3mTz0cT4mJxk9vL1bq2w".parse().unwrap(),
+        };
         let top = top_types(&activity, 2);
         let top: Vec<_> =
             top.iter().map(|(kind, n, length)| (kind.as_str(), *n, *length)).collect();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use activity_logs_model::Entry;
+use activity_logs_model::ServedEntry;
 
 /// What a name belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +34,7 @@ pub(crate) struct Names(BTreeMap<(Named, String), String>);
 
 impl Names {
     /// Remembers the names in entries, which are newest first; gives whether any was news.
-    pub(crate) fn learn(&mut self, entries: &[Entry]) -> bool {
+    pub(crate) fn learn(&mut self, entries: &[ServedEntry]) -> bool {
         let before = self.0.clone();
         for entry in entries.iter().rev() {
             let mut learn = |named, id: &str, name: &str| {
@@ -107,7 +107,7 @@ mod tests {
                 "action":"Fetch","outcome":"success","user":{{"id":"ada","name":"{name}"}},"organization":null,
                 "workspace":null,"identifier":"x","old_value":null,"new_value":null,"context":{{}}}}"#
             );
-            serde_json::from_str::<Entry>(&json).unwrap()
+            serde_json::from_str::<ServedEntry>(&json).unwrap()
         };
         let mut names = Names::default();
         let entries = [entry("Ada Newname"), entry("Ada Oldname")];

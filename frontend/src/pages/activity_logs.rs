@@ -2,7 +2,7 @@
 
 use activity_logs_model::paging::Scope;
 use activity_logs_model::wire::Listing;
-use activity_logs_model::{Filter, ListingParameters, PageSize};
+use activity_logs_model::{AsOf, Filter, ListingParameters, PageSize};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
@@ -118,8 +118,8 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
                         same.map(|(.., total)| since(total, listing.total)).unwrap_or_default(),
                     );
                     said.set(showing(&paging(listing)));
-                    let pinned =
-                        ListingParameters { as_of: Some(listing.as_of), ..parameters.clone() };
+                    let as_of = Some(listing.as_of.clone());
+                    let pinned = ListingParameters { as_of, ..parameters.clone() };
                     question = Some((organization, pinned));
                 }
                 Err(Failure::Offline) if is_same_page(shown, &organization, &parameters) => {
@@ -181,7 +181,7 @@ pub(crate) fn ActivityLogs() -> impl IntoView {
     on_cleanup(move || online.remove());
 
     let opened = Signal::derive(move || state.get().ok().and_then(|state| state.entry));
-    let pinned = move |to: &dyn Fn(ListState, i64) -> ListState| {
+    let pinned = move |to: &dyn Fn(ListState, AsOf) -> ListState| {
         if let (Ok(state), Some(listing)) = (state.get_untracked(), listing()) {
             go.run(to(state, listing.as_of));
         }

@@ -156,7 +156,7 @@ async fn listings_hold_still_while_an_organization_goes(subject: Subject) {
     let kept: Vec<_> = written.into_iter().filter(is_kept).collect();
     let removal = Removal { organization: acme, user: person("root"), context: Context::default() };
     let receipt = nodes[0].remove_organization(removal).await.expect("a receipt");
-    assert_eq!(receipt.removed_entries, 600);
+    assert_eq!(receipt.entries, 600);
     let mut raw = subject.raw().await;
     let mut states = BTreeSet::new();
     // On both nodes, one of which learns of the removal by the database alone.

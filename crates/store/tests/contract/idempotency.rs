@@ -1,8 +1,8 @@
 //! The same entry is recorded once, however often, wherever and whenever it is sent.
 
-use activity_logs_model::wire::{RecordStatus, Recorded};
+use activity_logs_model::wire::RecordStatus;
 use activity_logs_model::{Context, JsonText, NewEntry, OrganizationRef, Outcome, Timestamp};
-use activity_logs_store::{RecordError, Scope};
+use activity_logs_store::{RecordError, Recorded, Scope};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 

@@ -49,6 +49,7 @@ fn full() -> NewEntry {
             user_agent: Some(TRICKY.to_owned()),
             request_id: Some(TRICKY.to_owned()),
         },
+        question: JsonText::from_value(&value).expect("a value"),
     }
 }
 

@@ -11,13 +11,15 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use activity_logs_model::wire::{RecordStatus, Recorded};
+use activity_logs_model::wire::RecordStatus;
 use activity_logs_model::{
     Context, Entry, Filter, NewEntry, OrganizationId, OrganizationRef, Outcome, Person, Timestamp,
     Type, Visibility, WorkspaceRef,
 };
 use activity_logs_store::testing::TestDatabase;
-use activity_logs_store::{Clock, ListingQuery, Options, RecordError, Scope, SpanCount, Store};
+use activity_logs_store::{
+    Clock, ListingQuery, Options, RecordError, Recorded, Scope, SpanCount, Store,
+};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -287,6 +289,7 @@ pub(crate) fn entry(log: Option<&str>, identifier: &str) -> NewEntry {
         old_value: None,
         new_value: None,
         context: Context::default(),
+        question: None,
     }
 }
 

@@ -173,7 +173,7 @@ pub(crate) async fn ask(
     served: &Served,
     case: &Case,
     page: u64,
-    as_of: Option<i64>,
+    as_of: Option<&str>,
 ) -> Result<(f64, Value)> {
     let pinned = as_of.map_or(String::new(), |as_of| format!("&as_of={as_of}"));
     let url = format!("http://{}/api/v1{}&page={page}{pinned}", served.address(), case.path);
@@ -186,9 +186,9 @@ pub(crate) async fn ask(
     Ok((took, serde_json::from_slice(&body)?))
 }
 
-/// The position that a case is pinned to, if it is.
-pub(crate) fn pinned(case: &Case, entries: usize) -> Option<i64> {
-    case.ago.map(|ago| (entries - ago) as i64)
+/// The `as_of` that a case is pinned to, if it is.
+pub(crate) async fn pinned(case: &Case, served: &Served, entries: usize) -> Option<String> {
+    Some(served.as_of((entries - case.ago?) as i64).await)
 }
 
 /// How long page 1 of each listing takes who asks for it first after a start.
@@ -202,7 +202,8 @@ pub(crate) async fn anew(program: &Path, url: &str, entries: usize) -> Result<Ve
         // Connects, and lets the service read on to the newest entry.
         client.get(nothing).bearer_auth(member(&[], None)).send().await?.bytes().await?;
         for (case, times) in cases.iter().zip(&mut times) {
-            times.push(ask(&client, &served, case, 1, pinned(case, entries)).await?.0);
+            let as_of = pinned(case, &served, entries).await;
+            times.push(ask(&client, &served, case, 1, as_of.as_deref()).await?.0);
         }
     }
     Ok(times.into_iter().map(Times::of).collect())
@@ -226,7 +227,8 @@ pub(crate) async fn measure(
         ask(&client, served, case, random.random_range(1..=pages), None).await?;
     }
     for (case, anew) in all.into_iter().zip(anew.iter().copied()) {
-        let as_of = pinned(&case, entries);
+        let as_of = pinned(&case, served, entries).await;
+        let as_of = as_of.as_deref();
         let (_, listing) = ask(&client, served, &case, 1, as_of).await?;
         let total = listing["total"].as_u64().unwrap_or_default();
         let pages = listing["total_pages"].as_u64().unwrap_or_default().max(1);
@@ -269,10 +271,12 @@ pub(crate) async fn against_smaller(
     let mut ratios = Vec::new();
     for (case, small) in cases(entries).iter().zip(&cases(fewer)) {
         let mut times = [const { Vec::new() }; 2];
+        let as_of = pinned(case, served, entries).await;
+        let as_of_small = pinned(small, smaller, fewer).await;
         for round in 0..=ROUNDS {
             let took = [
-                ask(&client, served, case, 1, pinned(case, entries)).await?.0,
-                ask(&client, smaller, small, 1, pinned(small, fewer)).await?.0,
+                ask(&client, served, case, 1, as_of.as_deref()).await?.0,
+                ask(&client, smaller, small, 1, as_of_small.as_deref()).await?.0,
             ];
             // The first is asked anew.
             if round > 0 {

@@ -38,7 +38,8 @@ pub(crate) async fn cold(program: &Path, log: &Log) -> Result<Vec<[Times; 2]>> {
             }
             let served = Served::start(program, &log.url)?;
             let client = Client::new();
-            let as_of = pinned(&case, log.entries);
+            let as_of = pinned(&case, &served, log.entries).await;
+            let as_of = as_of.as_deref();
             let (first, listing) = ask(&client, &served, &case, 1, as_of).await?;
             let middle = listing["total_pages"].as_u64().unwrap_or_default() / 2;
             times[0].push(first);
