@@ -163,6 +163,7 @@ pub(crate) fn cases(entries: usize) -> Vec<Case> {
         of_member("member of 1", member(&huge, None), 5.0, true),
         of_member("member of 10", member(&many[..10], None), 5.0, true),
         of_member("member of 1,000", member(&many, None), 5.0, true),
+        of_member("restricted in 250", member(&many[..250], Some(&["ws-1", "ws-2"])), 5.0, true),
         of_member("member with a grant", granted, 5.0, true),
     ]
 }
