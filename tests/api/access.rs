@@ -17,6 +17,7 @@ on_both_databases! {
     no_operation_answers_without_a_genuine_token
     no_operation_answers_a_token_forged_for_a_key_set
     another_organizations_member_gets_nothing
+    an_attempt_tells_nothing_of_the_log
     a_service_of_no_organization_records_nowhere
     unknown_paths_and_methods_are_problems
 }
@@ -261,6 +262,40 @@ async fn another_organizations_member_gets_nothing(kind: Kind) {
     }
     let log = service.get("/api/v1/organizations/acme/activity-logs", &admin()).await;
     assert_eq!(log.body["total"], 5, "the entry, and eve's denied attempts");
+}
+
+/// Whoever may not open a log can't learn from their own attempt whether there is one.
+async fn an_attempt_tells_nothing_of_the_log(kind: Kind) {
+    let service = TestService::start(kind).await;
+    service.record(json!([entry("acme", "x"), entry("gone", "x"), entry("umbrella", "x")])).await;
+    let removal = "/api/v1/organizations/gone?confirm=gone";
+    let removed = Answer::of(service.request(Method::DELETE, removal, Some(&admin()))).await;
+    assert_eq!(removed.status, 200);
+    let eve = member("eve", "umbrella");
+    let mut refusals = Vec::new();
+    for id in ["acme", "gone", "never"] {
+        let mut answer =
+            service.get(&format!("/api/v1/organizations/{id}/activity-logs"), &eve).await;
+        assert_eq!(answer.status, 403, "{id}");
+        answer.body["request_id"].take();
+        refusals.push(answer.body);
+    }
+    assert!(refusals.iter().all(|body| *body == refusals[0]), "{refusals:?}");
+    let attempts = service.get("/api/v1/activity-logs?user_id=eve&outcome=denied", &admin()).await;
+    assert_eq!(attempts.items().len(), 3, "{}", attempts.body);
+    for attempt in attempts.items() {
+        let id = attempt["id"].as_str().unwrap();
+        let path = format!("/api/v1/activity-logs/{id}");
+        assert_eq!(service.get(&path, &admin()).await.status, 200);
+        assert_eq!(service.get(&path, &eve).await.status, 404, "{attempt}");
+    }
+    for filter in ["outcome=denied", "user_id=eve&type=ActivityLogs&outcome=denied"] {
+        let answer = service.get(&format!("/api/v1/activity-logs?{filter}"), &eve).await;
+        assert_eq!(answer.body["total"], 0, "{}", answer.body);
+    }
+    let own = service.get("/api/v1/activity-logs?user_id=eve", &eve).await;
+    assert!(own.items().iter().all(|item| item["outcome"] != "denied"), "{}", own.body);
+    assert!(!own.items().is_empty());
 }
 
 /// What is set but empty never widens.

@@ -166,6 +166,10 @@ impl Raw {
 
     /// Takes away what keeps others from writing entries to positions that are taken.
     pub(crate) async fn let_positions_be_taken(&mut self) {
+        if let Raw::Postgres(_) = self {
+            // No triggers for this connection.
+            self.must("SET session_replication_role = replica").await;
+        }
         let names = match self {
             Raw::Sqlite(_) => {
                 "SELECT 'TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'entries' \
