@@ -127,3 +127,69 @@ fn accepted_request_id(request: &ServiceRequest) -> Option<String> {
         });
     acceptable.then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, HttpResponse, web};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged about a request, from this level on.
+    async fn logged(request: TestRequest, level: tracing::Level) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let app = App::new()
+            .wrap(from_fn(around))
+            .route("/livez", web::to(HttpResponse::Ok))
+            .route("/things/{id}", web::to(HttpResponse::Ok));
+        call_service(&init_service(app).await, request.to_request()).await;
+        let lines = lines.0.lock().unwrap();
+        String::from_utf8(lines.clone()).unwrap()
+    }
+
+    #[actix_web::test]
+    async fn a_line_holds_nothing_that_the_caller_made_long() {
+        let long = "X".repeat(20_000);
+        let request = TestRequest::with_uri(&format!("/things/{long}?{long}"))
+            .method(Method::from_bytes(long.as_bytes()).unwrap())
+            .insert_header(("x-request-id", long.as_str()))
+            .insert_header(("user-agent", long.as_str()))
+            .insert_header(("authorization", long.as_str()));
+        let line = logged(request, tracing::Level::TRACE).await;
+        assert!(line.contains("/things/{id}") && line.contains("other"), "{line}");
+        assert!(!line.contains("XX") && line.len() < 1_000, "{} bytes", line.len());
+        let taken = TestRequest::with_uri("/things/1").insert_header(("x-request-id", "abc-1"));
+        assert!(logged(taken, tracing::Level::INFO).await.contains("abc-1"));
+    }
+
+    #[actix_web::test]
+    async fn probes_are_logged_for_who_debugs() {
+        let probe = || TestRequest::with_uri("/livez");
+        assert_eq!(logged(probe(), tracing::Level::INFO).await, "");
+        assert!(logged(probe(), tracing::Level::DEBUG).await.contains("/livez"));
+    }
+}

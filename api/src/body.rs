@@ -215,3 +215,55 @@ fn too_slow() -> ApiError {
                   time over a slow line.";
     ApiError::new(ProblemCode::RequestTimeout, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn body(bodies: &Bodies, size: usize) -> Body {
+        let space = Space { of: bodies.space.clone(), units: None };
+        Body { bytes: vec![b' '; size].into(), space }
+    }
+
+    #[tokio::test]
+    async fn large_bodies_are_read_elsewhere_and_few_at_a_time() {
+        let bodies = Bodies::new(1024, Duration::ZERO);
+        let here = thread::current().id();
+        let place = |size| bodies.parse(body(&bodies, size), |_| thread::current().id());
+        assert_eq!(place(LARGE).await.unwrap(), here);
+        assert_ne!(place(LARGE + 1).await.unwrap(), here);
+
+        let (at_once, most) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let parse = |_| {
+            let (at_once, most) = (at_once.clone(), most.clone());
+            bodies.parse(body(&bodies, LARGE + 1), move |_| {
+                at_once.add_permits(1);
+                let now = at_once.available_permits();
+                most.add_permits(now.saturating_sub(most.available_permits()));
+                thread::sleep(Duration::from_millis(20));
+                at_once.forget_permits(1);
+            })
+        };
+        futures_util::future::join_all((0..8).map(parse)).await;
+        assert!((1..=LARGE_AT_ONCE).contains(&most.available_permits()));
+    }
+
+    #[test]
+    fn a_body_takes_what_it_has_and_returns_it() {
+        let bodies = Bodies::new(10 * UNIT, Duration::ZERO);
+        let mut first = Space { of: bodies.space.clone(), units: None };
+        let mut second = Space { of: bodies.space.clone(), units: None };
+        for bytes in [0, 1, UNIT, UNIT + 1, 6 * UNIT] {
+            first.grow(bytes).unwrap();
+            assert_eq!(bodies.space.available_permits(), 10 - bytes.div_ceil(UNIT));
+        }
+        second.grow(4 * UNIT).unwrap();
+        assert!(second.grow(4 * UNIT + 1).is_err());
+        drop(first);
+        second.grow(10 * UNIT).unwrap();
+        drop(second);
+        assert_eq!(bodies.space.available_permits(), 10);
+    }
+}
