@@ -3,7 +3,7 @@
 
 use activity_logs_model::percent::encode;
 use activity_logs_model::wire::{ActivityTypes, DailyActivity, Listing, Me, Organizations, Recent};
-use activity_logs_model::{Problem, ServedEntry};
+use activity_logs_model::{Problem, ProblemCode, ServedEntry};
 use gloo_net::http::Request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -134,6 +134,10 @@ fn logs(organization: Option<&str>) -> String {
 }
 
 async fn get<T: DeserializeOwned>(path: &str, token: Option<&str>) -> Result<T, Failure> {
+    if leads_elsewhere(path) {
+        let problem = Problem::new(ProblemCode::NotFound, "There is nothing at this address.");
+        return Err(Failure::Problem(Box::new(problem)));
+    }
     let mut request = Request::get(path);
     if let Some(token) = token {
         request = request.header("Authorization", &format!("Bearer {token}"));
@@ -147,5 +151,31 @@ async fn get<T: DeserializeOwned>(path: &str, token: Option<&str>) -> Result<T, 
         (401, _) => Err(Failure::SignedOut),
         (_, Ok(problem)) => Err(Failure::Problem(Box::new(problem))),
         (status, Err(_)) => Err(Failure::Unexpected(format!("status {status}"))),
+    }
+}
+
+/// Whether a browser would shorten the path and so ask for another: where an id of the address is
+/// made of dots.
+fn leads_elsewhere(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    path.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_id_leads_to_another_address() {
+        for id in ["..", "."] {
+            assert!(leads_elsewhere(&logs(Some(id))), "{id}");
+            assert!(leads_elsewhere(&format!("{}/{}", logs(None), encode(id))), "{id}");
+        }
+        for id in ["../../x", "%2e%2e", "..\\..", "a..b", "...", "x?y#z", "auth0|..", "/.."] {
+            let path = format!("{}/{}", logs(Some(id)), encode(id));
+            assert!(!leads_elsewhere(&path), "{path}");
+            assert_eq!(path.matches('/').count(), 6, "{path}");
+            assert!(!path.contains(['?', '#', '\\']), "{path}");
+        }
     }
 }

@@ -43,21 +43,22 @@ pub(crate) enum State {
 pub(crate) struct Sessions(RwSignal<State>);
 
 impl Sessions {
-    /// Starts with the token of the address (`#token=…`, removed from it at once) or the one
-    /// that the tab has kept.
+    /// Starts with the token that the tab has kept, or with the one of the address (`#token=…`,
+    /// removed from it at once): a link signs nobody in who is somebody already.
     pub(crate) fn start() -> Self {
         let sessions = Self(RwSignal::new(State::Trying));
         let location = window().location();
         let hash = location.hash().unwrap_or_default();
         let given = hash.strip_prefix("#token=").map(str::to_owned);
         if given.is_some()
-            && let (Ok(path), Ok(search), Ok(history)) =
-                (location.pathname(), location.search(), window().history())
+            && let (Ok(address), Ok(history)) = (location.href(), window().history())
         {
-            let _ =
-                history.replace_state_with_url(&"".into(), "", Some(&format!("{path}{search}")));
+            // The whole of it: a path like `//x` by itself would be read as a host.
+            let address = address.split('#').next();
+            let _ = history.replace_state_with_url(&"".into(), "", address);
         }
-        match given.or_else(|| kept(session_storage(), TOKEN)) {
+        let kept = kept(session_storage(), TOKEN).filter(|token| !has_ended(token));
+        match kept.or(given) {
             Some(token) => sessions.sign_in(token),
             None => sessions.0.set(State::Out(None)),
         }
@@ -101,8 +102,8 @@ impl Sessions {
         set_timeout(
             move || {
                 let is_same = |session: &Session| session.client.token() == token;
-                let over = expiry(&token).is_some_and(|expiry| expiry <= js_sys::Date::now());
-                if over && matches!(self.0.get_untracked(), State::In(session) if is_same(&session))
+                if has_ended(&token)
+                    && matches!(self.0.get_untracked(), State::In(session) if is_same(&session))
                 {
                     self.heed(&Failure::SignedOut);
                 }
@@ -141,6 +142,10 @@ fn expiry(token: &str) -> Option<f64> {
     let payload = token.split('.').nth(1)?.replace('-', "+").replace('_', "/");
     let claims: Claims = serde_json::from_str(&window().atob(&payload).ok()?).ok()?;
     Some(claims.exp * 1_000.0)
+}
+
+fn has_ended(token: &str) -> bool {
+    expiry(token).is_some_and(|expiry| expiry <= js_sys::Date::now())
 }
 
 /// The app's sessions.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 on_both_databases! {
     each_person_of_the_demo_looks_around
     an_ended_session_goes_on_where_it_was
+    a_link_signs_nobody_in_who_is_somebody_already
     an_administrator_finds_one_of_many_organizations
     a_theme_is_kept
 }
@@ -131,6 +132,18 @@ async fn an_ended_session_goes_on_where_it_was(kind: Kind) {
     stage.click("form.token-form button").await;
     stage.until_text(".showing", "Showing 26-50 of 60 items").await;
     assert_eq!(stage.address().await, path);
+}
+
+async fn a_link_signs_nobody_in_who_is_somebody_already(kind: Kind) {
+    let stage = Stage::set(kind).await;
+    assert_eq!(stage.service.record(json!([entry("acme", "thing")])).await.status, 201);
+    stage.open("/organizations/acme", &member("mia", "acme")).await;
+    stage.find("table.compact").await;
+    let link = format!("http://{}/activity-logs#token={}", stage.service.address(), admin());
+    stage.page.goto("about:blank").await.unwrap();
+    stage.page.goto(&link).await.unwrap();
+    stage.until_text(".who .text", "mia").await;
+    assert_eq!(stage.script("return location.hash").await, "");
 }
 
 async fn an_administrator_finds_one_of_many_organizations(kind: Kind) {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use activity_logs_model::as_of::InvalidAsOf;
 use activity_logs_model::paging::{self, DaysParameters, ListingParameters};
-use activity_logs_model::percent;
 use activity_logs_model::record::{self, Rejection};
 use activity_logs_model::wire::{
     DailyActivity, DayActivity, Listing, Recent, RecordResponse, Recorded,
@@ -94,7 +93,7 @@ pub async fn record_activity_logs(
 /// Everything the caller sees, over all organizations and the platform log, newest first.
 #[utoipa::path(get, path = "/api/v1/activity-logs", tag = "Reading",
     params(ListingPage, OrganizationFilter, GlobalFilter),
-    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last"))), ReadProblems))]
+    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last; relative to the address asked for"))), ReadProblems))]
 pub async fn list_activity_logs(reader: GlobalReader, request: HttpRequest) -> Answer {
     let parameters = ListingParameters::parse(
         request.query_string(),
@@ -110,7 +109,7 @@ pub async fn list_activity_logs(reader: GlobalReader, request: HttpRequest) -> A
 /// The organization's entries as far as the caller sees them, newest first.
 #[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs", tag = "Reading",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), ListingPage, OrganizationFilter),
-    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last"))), ReadProblems))]
+    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last; relative to the address asked for"))), ReadProblems))]
 pub async fn list_organization_activity_logs(
     reader: OrganizationReader,
     request: HttpRequest,
@@ -318,7 +317,7 @@ async fn listing(
     let (page, ()) = try_join(read, recorded).await?;
     let total_pages = parameters.page_size.pages(page.total);
     let as_of = store.as_of(as_of);
-    let links = links(request.uri().path(), &parameters, &as_of, total_pages);
+    let links = links(&parameters, &as_of, total_pages);
     let listing = Listing {
         items: page.entries.into_iter().map(|entry| visibility.serve(entry)).collect(),
         page: parameters.page,
@@ -334,9 +333,9 @@ fn json_with_links(body: &impl Serialize, links: &str) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::LINK, links)).json(body)
 }
 
-/// The `Link` header (RFC 8288): other pages of the same listing, pinned to its position.
-fn links(path: &str, parameters: &ListingParameters, as_of: &AsOf, total_pages: u64) -> String {
-    let path = percent::ascii(path);
+/// The `Link` header (RFC 8288): other pages of the same listing, pinned to its position. They are
+/// relative to the address that was asked for, which a proxy may have below a path of its own.
+fn links(parameters: &ListingParameters, as_of: &AsOf, total_pages: u64) -> String {
     let last = total_pages.max(1);
     let page = parameters.page;
     let mut pages = vec![("first", 1)];
@@ -347,9 +346,8 @@ fn links(path: &str, parameters: &ListingParameters, as_of: &AsOf, total_pages: 
         pages.push(("next", page + 1));
     }
     pages.push(("last", last));
-    let link = |(rel, page)| {
-        format!("<{path}?{}>; rel=\"{rel}\"", parameters.query_for(page, as_of.clone()))
-    };
+    let link =
+        |(rel, page)| format!("<?{}>; rel=\"{rel}\"", parameters.query_for(page, as_of.clone()));
     pages.into_iter().map(link).collect::<Vec<_>>().join(", ")
 }
 

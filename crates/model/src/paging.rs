@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::entry::Outcome;
 use crate::filter::Filter;
 use crate::problem::{FieldError, Problem, ProblemCode};
+use crate::record::MAX_ERRORS;
 
 /// The highest page number that may be asked for.
 pub const MAX_PAGE: u64 = 1_000_000_000;
@@ -218,6 +219,9 @@ pub fn parse_only(query: &str, name: Option<&'static str>) -> Result<Option<Stri
     parameters.finish(value)
 }
 
+/// The most characters of an unknown parameter's name that are told.
+const MAX_NAME_TOLD: usize = 100;
+
 /// The parameters of a query string, taken out one by one; what is left is unknown.
 struct Parameters {
     pairs: Vec<(String, String)>,
@@ -287,8 +291,9 @@ impl Parameters {
     }
 
     fn finish<T>(mut self, value: T) -> Result<T, Problem> {
-        for (name, _) in std::mem::take(&mut self.pairs) {
-            self.malformed(&name, "is no parameter of this operation");
+        for (name, _) in std::mem::take(&mut self.pairs).into_iter().take(MAX_ERRORS) {
+            let name: String = name.chars().take(MAX_NAME_TOLD).collect();
+            self.malformed(&name, "is not a parameter of this operation");
         }
         if self.errors.is_empty() {
             return Ok(value);
@@ -298,7 +303,7 @@ impl Parameters {
         } else {
             ProblemCode::InvalidParameters
         };
-        let errors = self.errors.into_iter().map(|(_, error)| error).collect();
+        let errors = self.errors.into_iter().take(MAX_ERRORS).map(|(_, error)| error).collect();
         Err(Problem::with_errors(
             code,
             "The parameters in `errors` are wrong; nothing was read.",
@@ -313,6 +318,22 @@ mod tests {
 
     fn parse(query: &str) -> Result<ListingParameters, Problem> {
         ListingParameters::parse(query, Scope::Global, &Catalog::built_in())
+    }
+
+    #[test]
+    fn however_much_is_wrong_the_answer_is_short() {
+        let long = "x".repeat(10_000);
+        let many: String = (0..10_000).map(|number| format!("unknown{number}&")).collect();
+        let wrong: String = (0..100).map(|_| "type=&action=&outcome=&user_id=&").collect();
+        for query in [many, wrong, format!("{long}={long}")] {
+            let problem = parse_only(&query, None).unwrap_err();
+            let length = serde_json::to_string(&problem).unwrap().len();
+            assert!((1..=50).contains(&problem.errors.len()) && length < 10_000, "{length}");
+        }
+        let catalog = Catalog::built_in();
+        let query = (0..100).map(|_| "type=&action=&outcome=&user_id=&").collect::<String>();
+        let problem = ListingParameters::parse(&query, Scope::Global, &catalog).unwrap_err();
+        assert_eq!(problem.errors.len(), 50);
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! Percent-encoding (RFC 3986), for ids where other characters have a meaning: in the segments of
 //! a path, and in lists on the command line.
 
-use percent_encoding::{
-    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
-};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// All but the unreserved characters, and two that mean nothing within a segment.
 const ESCAPED: &AsciiSet =
@@ -17,11 +15,6 @@ pub struct InvalidPercentEncoding;
 /// A text as one segment of a path, or as one item of a list.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
-}
-
-/// A path as it was sent, fit for a header: clients may leave other scripts unencoded.
-pub fn ascii(path: &str) -> String {
-    utf8_percent_encode(path, CONTROLS).to_string()
 }
 
 /// The text that was encoded.

@@ -21,7 +21,7 @@ pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// How far ahead of the service's clock an entry may lie, in seconds.
 pub const MAX_AHEAD_SECONDS: i64 = 5 * 60;
 /// The most field errors in one answer: enough to mend a sender by.
-const MAX_ERRORS: usize = 50;
+pub(crate) const MAX_ERRORS: usize = 50;
 
 /// The body of `POST /activity-logs`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
