@@ -8,11 +8,13 @@ use std::time::Duration;
 use activity_logs_model::{Caller, Catalog, Claims, Role, UserId};
 use activity_logs_store::{Options, Store};
 use anyhow::{Context as _, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{OsStr, Resettable};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-use crate::auth::{KeySource, Secret, Verifier, key_set_source};
+use crate::arguments::{DatabaseUrl, Keys, Names, Secrets};
+use crate::auth::Verifier;
 use crate::serve::{Limits, Service, Settings};
-use crate::telemetry::{LogFormat, start_logs};
+use crate::telemetry::{LogFormat, start_logs, tell_failure};
 use crate::token::{OrganizationArgument, WorkspaceArgument};
 use crate::{demo, import, openapi, token};
 
@@ -59,18 +61,6 @@ enum Command {
 }
 
 #[derive(Args)]
-struct DatabaseUrl {
-    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.
-    #[arg(
-        long,
-        env = "ACTIVITY_LOGS_DATABASE_URL",
-        hide_env_values = true,
-        default_value = "sqlite:data/activity-logs.db"
-    )]
-    database_url: String,
-}
-
-#[derive(Args)]
 struct Database {
     #[command(flatten)]
     url: DatabaseUrl,
@@ -107,28 +97,6 @@ struct Serve {
 }
 
 #[derive(Args)]
-struct Keys {
-    /// Secret of at least 32 bytes for HS256 tokens; better set in the environment.
-    #[arg(long, env = "ACTIVITY_LOGS_JWT_SECRET", hide_env_values = true, conflicts_with = "jwks")]
-    jwt_secret: Option<String>,
-    /// JWKS file or https URL for RS256, ES256 and EdDSA tokens.
-    #[arg(long, env = "ACTIVITY_LOGS_JWKS")]
-    jwks: Option<String>,
-    #[command(flatten)]
-    names: Names,
-}
-
-#[derive(Args)]
-struct Names {
-    /// The `iss` that tokens must have.
-    #[arg(long, env = "ACTIVITY_LOGS_JWT_ISSUER")]
-    jwt_issuer: Option<String>,
-    /// The `aud` that tokens must have.
-    #[arg(long, env = "ACTIVITY_LOGS_JWT_AUDIENCE")]
-    jwt_audience: Option<String>,
-}
-
-#[derive(Args)]
 struct Demo {
     /// Address and port to listen on.
     #[arg(long, env = "ACTIVITY_LOGS_LISTEN", default_value = "127.0.0.1:8080")]
@@ -157,9 +125,8 @@ struct Check {
 
 #[derive(Args)]
 struct Token {
-    /// Secret that the service has too.
-    #[arg(long, env = "ACTIVITY_LOGS_JWT_SECRET", hide_env_values = true)]
-    jwt_secret: Option<String>,
+    #[command(flatten)]
+    secrets: Secrets,
     #[command(flatten)]
     names: Names,
     /// Who the token is for.
@@ -195,12 +162,64 @@ enum RoleArgument {
     Service,
 }
 
-/// Runs the command of the command line.
-///
-/// # Errors
-/// What kept it from being done, for people.
-pub async fn run() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
+/// The command line. What the environment sets to nothing counts as not set, and the help shows
+/// nothing of what it sets.
+pub fn command() -> clap::Command {
+    heedless_of_empty_variables(Cli::command())
+}
+
+fn heedless_of_empty_variables(command: clap::Command) -> clap::Command {
+    let heed = |argument: clap::Arg| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        let argument = argument.hide_env_values(true);
+        if value.is_some_and(|value| value.is_empty()) {
+            return argument.env(Resettable::<OsStr>::Reset);
+        }
+        argument
+    };
+    command.mut_args(heed).mut_subcommands(heedless_of_empty_variables)
+}
+
+/// Runs the command of the command line, and says what kept it from being done.
+pub async fn run() -> ExitCode {
+    let matches = command().try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let format = cli.log_format;
+    match execute(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            tell_failure(format, &format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Shows the help, or what is wrong with the command line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && wants_json() {
+        let text = error.render().to_string();
+        tell_failure(LogFormat::Json, text.trim_start_matches("error: ").trim());
+    } else {
+        let _ = error.print();
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Whether log lines are to be JSON, of a command line that can't be understood otherwise.
+fn wants_json() -> bool {
+    let arguments: Vec<_> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let separate = arguments.windows(2).find(|pair| pair[0] == "--log-format");
+    let joined = arguments.iter().find_map(|argument| argument.strip_prefix("--log-format="));
+    match separate.map(|pair| pair[1].as_str()).or(joined) {
+        Some(format) => format == "json",
+        None => std::env::var_os("ACTIVITY_LOGS_LOG_FORMAT").is_some_and(|format| format == "json"),
+    }
+}
+
+async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(arguments) => {
             start_logs(cli.log_format, &cli.log)?;
@@ -224,14 +243,17 @@ pub async fn run() -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Token(arguments) => println!("{}", mint(arguments)?),
+        Command::Token(arguments) => {
+            start_logs(cli.log_format, &cli.log)?;
+            println!("{}", mint(arguments)?);
+        }
         Command::Openapi => print!("{}", openapi::document()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn open(database: &DatabaseUrl) -> anyhow::Result<Store> {
-    Store::open(&database.database_url, Options::default()).await.context("opening the database")
+    Store::open(&database.read()?, Options::default()).await.context("opening the database")
 }
 
 /// Gives whether all is well.
@@ -254,23 +276,24 @@ async fn check(store: &Store) -> anyhow::Result<bool> {
 }
 
 async fn serve(arguments: Serve) -> anyhow::Result<()> {
-    let Keys { jwt_secret, jwks, names } = arguments.keys;
-    let source = match (jwt_secret, jwks) {
-        (Some(secret), _) => KeySource::Secret(parse_secret(&secret)?),
-        (None, Some(jwks)) => key_set_source(&jwks).map_err(anyhow::Error::msg)?,
-        (None, None) => bail!("a key to check tokens with is needed: --jwt-secret or --jwks"),
-    };
+    #[cfg(unix)]
+    let hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    let source = arguments.keys.source()?;
+    let Names { jwt_issuer, jwt_audience } = arguments.keys.names;
+    let verifier = Verifier::load(source, jwt_issuer, jwt_audience).await?;
+    #[cfg(unix)]
+    tokio::spawn(refresh_at_hangups(hangups, verifier.clone()));
     let settings = Settings {
         listen: arguments.listen,
         metrics_listen: arguments.metrics_listen,
         limits: Limits::default(),
-        database_url: arguments.database.url.database_url,
+        database_url: arguments.database.url.read()?,
         store: Options {
             queue_bytes: arguments.queue_megabytes * 1024 * 1024,
             reading_time: arguments.reading_time,
             ..Options::default()
         },
-        verifier: Verifier::load(source, names.jwt_issuer, names.jwt_audience).await?,
+        verifier,
         catalog: load_catalog(arguments.database.catalog)?,
         web_root: arguments.web_root,
         docs: !arguments.no_docs,
@@ -284,9 +307,13 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// clap would print a value that it refuses, so secrets are parsed here.
-fn parse_secret(text: &str) -> anyhow::Result<Secret> {
-    text.parse().map_err(anyhow::Error::msg)
+/// SIGHUP asks a service to look at its configuration again: that is its key set.
+#[cfg(unix)]
+async fn refresh_at_hangups(mut hangups: tokio::signal::unix::Signal, verifier: Verifier) {
+    while hangups.recv().await.is_some() {
+        tracing::info!("SIGHUP: a key set is read again; all else needs a restart");
+        verifier.refresh().await;
+    }
 }
 
 fn load_catalog(path: Option<PathBuf>) -> anyhow::Result<Catalog> {
@@ -297,10 +324,10 @@ fn load_catalog(path: Option<PathBuf>) -> anyhow::Result<Catalog> {
 }
 
 fn mint(arguments: Token) -> anyhow::Result<String> {
-    let Some(secret) = arguments.jwt_secret else {
-        bail!("the secret is needed: set ACTIVITY_LOGS_JWT_SECRET or give --jwt-secret");
+    let secrets = arguments.secrets.read()?;
+    let Some(secret) = secrets.first() else {
+        bail!("the secret is needed: set ACTIVITY_LOGS_JWT_SECRET, or give --jwt-secret-file");
     };
-    let secret = parse_secret(&secret)?;
     let (organizations, workspaces) =
         token::memberships(arguments.organization, arguments.workspace);
     let claims = Claims {
@@ -319,7 +346,7 @@ fn mint(arguments: Token) -> anyhow::Result<String> {
     Caller::try_from(claims.clone()).map_err(anyhow::Error::msg)?;
     let Names { jwt_issuer, jwt_audience } = arguments.names;
     token::mint(
-        &secret,
+        secret,
         &claims,
         jwt_issuer.as_deref(),
         jwt_audience.as_deref(),

@@ -132,7 +132,7 @@ pub async fn start(
         limits: Limits::default(),
         database_url: database_url.to_owned(),
         store: Options::default(),
-        verifier: Verifier::load(KeySource::Secret(secret.clone()), None, None).await?,
+        verifier: Verifier::load(KeySource::Secrets(vec![secret.clone()]), None, None).await?,
         catalog: Catalog::built_in(),
         web_root,
         docs: true,

@@ -27,6 +27,9 @@ const MAX_USER_AGENT: usize = 256;
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
+/// How much of the reason for a failed authentication is logged.
+const MAX_REASON_CHARS: usize = 300;
+
 /// The application's state.
 pub(crate) fn app(request: &HttpRequest) -> &App {
     request.app_data::<Data<App>>().expect("every application has its state")
@@ -75,7 +78,18 @@ fn path_segment<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
     at.and_then(|at| request.uri().path().split('/').nth(at)).unwrap_or_default()
 }
 
+/// The caller. Who could not be authenticated is logged by address and reason, never by token.
 async fn signed(request: &HttpRequest) -> Result<Caller, ApiError> {
+    let caller = authenticate(request).await;
+    if let Err(error) = &caller {
+        let peer = request.peer_addr().map(|address| address.ip().to_string());
+        let reason: String = error.to_string().chars().take(MAX_REASON_CHARS).collect();
+        tracing::info!(peer, reason, "authentication failed");
+    }
+    caller
+}
+
+async fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
     let missing = || {
         ApiError::new(
             ProblemCode::MissingToken,

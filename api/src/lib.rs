@@ -2,6 +2,7 @@
 //! `activity-logs` around them.
 
 pub mod app;
+mod arguments;
 mod around;
 mod asset;
 pub mod attempts;

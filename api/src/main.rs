@@ -11,11 +11,5 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match activity_logs::cli::run().await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("activity-logs: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    activity_logs::cli::run().await
 }

@@ -20,6 +20,9 @@ use crate::problem::ApiError;
 /// How long a database that does not answer keeps a scrape waiting.
 const HEAD_PATIENCE: Duration = Duration::from_secs(1);
 
+/// When the key set of tokens was last read.
+pub(crate) const KEY_SET_READ_AT: &str = "activity_logs_key_set_read_timestamp_seconds";
+
 /// The upper bounds of the buckets of what is named so.
 const BUCKETS: [(&str, &[f64]); 2] = [
     ("_seconds", &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
@@ -121,6 +124,11 @@ fn install() -> anyhow::Result<PrometheusHandle> {
 }
 
 fn describe() {
+    describe_gauge!(
+        KEY_SET_READ_AT,
+        Unit::Seconds,
+        "When the key set was last read, in seconds since 1970; 0 is never."
+    );
     describe_counter!(
         "activity_logs_http_requests_total",
         Unit::Count,

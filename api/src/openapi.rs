@@ -202,29 +202,29 @@ macro_rules! problems {
 
 problems!(
     /// Those of operations that any valid token may use.
-    SignedProblems: MissingToken InvalidToken MalformedParameters InternalError
+    SignedProblems: MissingToken InvalidToken MalformedParameters KeysUnavailable InternalError
 );
 problems!(
     /// Those of the list of organizations.
     OrganizationProblems: MissingToken InvalidToken Forbidden MalformedParameters InvalidParameters
-        TooManyRequests DatabaseUnavailable InternalError
+        TooManyRequests DatabaseUnavailable KeysUnavailable InternalError
 );
 problems!(
     /// Those of readings.
     ReadProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound OrganizationDeleted
-        InvalidParameters TooManyRequests QueueFull ReadingTooSlow DatabaseUnavailable ReadingNotRecorded InternalError
+        InvalidParameters TooManyRequests QueueFull ReadingTooSlow DatabaseUnavailable ReadingNotRecorded KeysUnavailable InternalError
 );
 problems!(
     /// Those of recording.
     RecordProblems: MalformedJson MalformedParameters MissingToken InvalidToken Forbidden RequestTimeout IdConflict
         OrganizationDeleted BodyTooLarge UnsupportedMediaType InvalidEntries QueueFull
-        DatabaseUnavailable ReadingNotRecorded InternalError
+        DatabaseUnavailable ReadingNotRecorded KeysUnavailable InternalError
 );
 problems!(
     /// Those of the end of an organization.
     RemovalProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound
         OrganizationDeleted InvalidParameters TooManyRequests QueueFull DatabaseUnavailable ReadingNotRecorded
-        InternalError
+        KeysUnavailable InternalError
 );
 problems!(
     /// Those of the metrics.
@@ -232,7 +232,7 @@ problems!(
 );
 problems!(
     /// Those of the readiness check.
-    HealthProblems: DatabaseUnavailable InternalError
+    HealthProblems: DatabaseUnavailable KeysUnavailable InternalError
 );
 
 /// One response for each status, naming its codes: the table of [`ProblemCode`] as documentation.

@@ -87,7 +87,9 @@ impl From<Problem> for ApiError {
             ProblemCode::QueueFull
             | ProblemCode::ReadingNotRecorded
             | ProblemCode::TooManyRequests => Some(BUSY_RETRY_SECONDS),
-            ProblemCode::DatabaseUnavailable => Some(AWAY_RETRY_SECONDS),
+            ProblemCode::DatabaseUnavailable | ProblemCode::KeysUnavailable => {
+                Some(AWAY_RETRY_SECONDS)
+            }
             // A reading that took too long would only take too long again.
             _ => None,
         };

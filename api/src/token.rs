@@ -37,7 +37,13 @@ pub(crate) fn mint(
     lifetime: Duration,
 ) -> anyhow::Result<String> {
     let iat = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let issued = Issued { claims, iss: issuer, aud: audience, iat, exp: iat + lifetime.as_secs() };
+    let issued = Issued {
+        claims,
+        iss: issuer,
+        aud: audience,
+        iat,
+        exp: iat.saturating_add(lifetime.as_secs()),
+    };
     Ok(encode(
         &Header::new(Algorithm::HS256),
         &issued,

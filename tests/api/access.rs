@@ -1,6 +1,6 @@
 //! Access: every operation of the OpenAPI document, asked by those who may not.
 
-use activity_logs::auth::KeySource;
+use activity_logs::auth::SetSource;
 use activity_logs::demo::Introduction;
 use activity_logs_store::Options;
 use activity_logs_tests::{
@@ -135,6 +135,11 @@ fn forged() -> Vec<(&'static str, String)> {
     };
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     let hs256 = |claims: &Value| sign(&Header::new(Algorithm::HS256), claims, &key);
+    let titled = |kind: &str| {
+        let header = Header { typ: Some(kind.to_owned()), ..Header::new(Algorithm::HS256) };
+        sign(&header, &good, &key)
+    };
+    let critical = Header { crit: Some(Vec::new()), ..Header::new(Algorithm::HS256) };
     let genuine = hs256(&good);
     let (signed, signature) = genuine.rsplit_once('.').unwrap();
     let (_, payload) = signed.split_once('.').unwrap();
@@ -164,6 +169,19 @@ fn forged() -> Vec<(&'static str, String)> {
         ("no role", hs256(&without("role"))),
         ("an unknown role", hs256(&with("role", json!("root")))),
         ("a subject that is no id", hs256(&with("sub", json!("a ")))),
+        ("a role that is an object", hs256(&with("role", json!({"admin": null})))),
+        ("issuers", hs256(&with("iss", json!(["https://evil.example", ISSUER])))),
+        ("an audience that is a number", hs256(&with("aud", json!(7)))),
+        ("an expiry that is a text", hs256(&with("exp", json!((now() + 60).to_string())))),
+        ("an expiry of null", hs256(&with("exp", json!(null)))),
+        (
+            "a membership that is a list",
+            hs256(&with("organizations", json!([["acme", null, ["ws-1"]]]))),
+        ),
+        ("a logout token", titled("logout+jwt")),
+        ("a security event", titled("secevent+jwt")),
+        ("a proof of possession", titled("dpop+jwt")),
+        ("extensions", sign(&critical, &good, &key)),
         ("no token at all", "x".to_owned()),
     ]
 }
@@ -199,6 +217,9 @@ async fn no_operation_answers_without_a_genuine_token(kind: Kind) {
                 answer.header("www-authenticate").contains("error=\"invalid_token\""),
                 "{what}"
             );
+            let detail = answer.body["detail"].as_str().unwrap();
+            let parsers = ["line 1", "column", "expected", "invalid type", "variant", "field"];
+            assert!(!parsers.iter().any(|word| detail.contains(word)), "{what}: {detail}");
         }
     }
     let basic = service
@@ -218,7 +239,8 @@ async fn no_operation_answers_a_token_forged_for_a_key_set(kind: Kind) {
     let key = public(Algorithm::RS256, "one");
     std::fs::write(&path, json!({ "keys": [key] }).to_string()).unwrap();
     let database = kind.database().await;
-    let service = TestService::start_on(database.url(), KeySource::File(path), Options::default());
+    let source = SetSource::File(path).into();
+    let service = TestService::start_on(database.url(), source, Options::default());
     let service = service.await.unwrap();
     let claims = claims(json!({"sub": "root", "role": "admin"}));
     let hs256 = |id: &str, secret: &str| {

@@ -14,4 +14,5 @@ mod program;
 mod reading;
 mod real_data;
 mod recording;
+mod starting;
 mod watching;

@@ -317,7 +317,7 @@ pub async fn as_of(database_url: &str, position: i64) -> String {
 /// # Panics
 /// Never: the secret is long enough.
 pub fn secret() -> KeySource {
-    KeySource::Secret(SECRET.parse().expect("the secret is long enough"))
+    KeySource::Secrets(vec![SECRET.parse().expect("the secret is long enough")])
 }
 
 /// Seconds since the epoch.

@@ -68,11 +68,14 @@ pub async fn get_livez() -> HttpResponse {
 
 /// Can it serve
 ///
-/// Whether the database answers, its schema is current, and it takes entries.
+/// Whether the database answers, its schema is current, it takes entries, and there are keys to check
+/// tokens with.
 #[utoipa::path(get, path = "/readyz", tag = "Service", security(()),
     responses((status = 200, description = "It can", body = Health), HealthProblems))]
 pub async fn get_readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    app(&request).store.ready().await?;
+    let app = app(&request);
+    app.store.ready().await?;
+    app.verifier.ready()?;
     Ok(HttpResponse::Ok().json(ok()))
 }
 

@@ -78,6 +78,8 @@ problem_codes! {
     ReadingTooSlow = 503 "reading_too_slow" "The reading takes too long",
     /// The database does not answer.
     DatabaseUnavailable = 503 "database_unavailable" "The database is not available",
+    /// The keys that tokens are checked with can't be read.
+    KeysUnavailable = 503 "keys_unavailable" "The keys of tokens are not available",
     /// The log could not record that it is being read, so it can't be read.
     ReadingNotRecorded = 503 "reading_not_recorded" "The reading could not be recorded",
 }

@@ -11,6 +11,10 @@ pub enum Error {
     /// The URL is neither `sqlite:…` nor `postgres://…`.
     #[error("the database URL must begin with sqlite: or postgres://")]
     UnknownDatabase,
+    /// The URL of a PostgreSQL database has another form than it should; says which, without
+    /// repeating any of it.
+    #[error("the database URL can't be used: {0}")]
+    DatabaseUrl(String),
     /// It does not answer, or is busy for too long; trying again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(sqlx::Error),

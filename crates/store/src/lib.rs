@@ -10,6 +10,7 @@
 mod as_of;
 mod backend;
 mod clock;
+mod database_url;
 mod error;
 mod files;
 mod index;
@@ -113,7 +114,10 @@ impl Store {
                 let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
                 Arc::new(sqlite::open(&path, &options).await?)
             }
-            Some(("postgres" | "postgresql", _)) => Arc::new(postgres::open(url, &options).await?),
+            Some(("postgres" | "postgresql", _)) => {
+                database_url::check(url)?;
+                Arc::new(postgres::open(url, &options).await?)
+            }
             _ => return Err(Error::UnknownDatabase),
         };
         let positions = Arc::new(as_of::Positions::new(&backend.secret().await?)?);
