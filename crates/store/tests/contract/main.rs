@@ -35,4 +35,6 @@ mod removal;
 mod roundtrip;
 mod schema;
 mod support;
+#[cfg(unix)]
+mod switchover;
 mod writer;

@@ -22,6 +22,7 @@ pub(crate) enum Network {
 pub(crate) struct Proxy {
     url: String,
     network: watch::Sender<Network>,
+    server: watch::Sender<String>,
     _connections: JoinSet<()>,
 }
 
@@ -33,13 +34,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (network, states) = watch::channel(Network::Up);
+        let (server, servers) = watch::channel(server);
         let mut connections = JoinSet::new();
-        connections.spawn(accept(listener, server, states));
-        Self { url: through(url, address), network, _connections: connections }
+        connections.spawn(accept(listener, servers, states));
+        Self { url: through(url, address), network, server, _connections: connections }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Leads new connections to another server of this machine; the others stay.
+    pub(crate) fn lead_to(&self, port: u16) {
+        self.server.send_replace(format!("127.0.0.1:{port}"));
     }
 
     pub(crate) fn set(&self, network: Network) {
@@ -55,13 +62,19 @@ fn through(url: &str, address: SocketAddr) -> String {
     format!("{scheme}://{user}{address}/{path}")
 }
 
-async fn accept(listener: TcpListener, server: String, states: watch::Receiver<Network>) {
+async fn accept(
+    listener: TcpListener,
+    servers: watch::Receiver<String>,
+    states: watch::Receiver<Network>,
+) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         if *states.borrow() == Network::Cut {
             continue;
         }
-        let server = TcpStream::connect(&server).await.expect("the server answers");
+        let server = servers.borrow().clone();
+        // A server that is away refuses, as it would without a proxy.
+        let Ok(server) = TcpStream::connect(server).await else { continue };
         connections.spawn(forward(client, server, states.clone()));
     }
 }

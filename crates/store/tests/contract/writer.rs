@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use activity_logs_model::{Context, JsonText, NewEntry, Timestamp};
-use activity_logs_store::{Clock, Error, Options, RecordError, Removal};
+use activity_logs_store::{Clock, Error, Options, RecordError, Removal, Store};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::support::{
     Subject, assert_dense, entries, entry, everything, id, log, now, patient, person, record, send,
@@ -19,6 +21,7 @@ contract!(
     one_poison_request_harms_no_other,
     refused_requests_cost_few_commits,
     what_one_database_can_not_hold_neither_takes,
+    senders_of_what_is_refused_hold_nobody_up,
 );
 
 /// Counts the commits: the store looks at the clock for each.
@@ -224,4 +227,49 @@ async fn what_one_database_can_not_hold_neither_takes(subject: Subject) {
     let answer = store.remove_organization(removal).await;
     assert!(matches!(answer, Err(RecordError::UnfitText { .. })), "{answer:?}");
     assert_eq!(everything(&store).await.len(), 1, "nothing was removed");
+}
+
+/// How long it takes four senders to record, each one request after the other.
+async fn time_to_record(store: &Store) -> Duration {
+    let begun = Instant::now();
+    let mut senders = JoinSet::new();
+    for _ in 0..4 {
+        let store = store.clone();
+        senders.spawn(async move {
+            for _ in 0..25 {
+                store.record(entries(Some("acme"), 20)).await.expect("recorded");
+            }
+        });
+    }
+    senders.join_all().await;
+    begun.elapsed()
+}
+
+async fn senders_of_what_is_refused_hold_nobody_up(subject: Subject) {
+    let store = subject.open().await;
+    time_to_record(&store).await;
+    let alone = time_to_record(&store).await;
+    let mut others = JoinSet::new();
+    let (unfit, bad) = (store.clone(), store.clone());
+    // Refused at the door: as many as a sender likes, who waits for no answer.
+    others.spawn(async move {
+        loop {
+            let entry = NewEntry { identifier: "\0".to_owned(), ..entry(Some("acme"), "") };
+            drop(send(&unfit, vec![entry]).await);
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    // Refused by the database: one at a time.
+    others.spawn(async move {
+        loop {
+            assert!(bad.record(vec![poison()]).await.is_err(), "it is refused");
+        }
+    });
+    let beside = time_to_record(&store).await;
+    others.shutdown().await;
+    assert!(
+        beside < 10 * alone + Duration::from_secs(1),
+        "{alone:?} alone, {beside:?} beside them"
+    );
+    assert_eq!(everything(&store).await.len(), 3 * 4 * 25 * 20);
 }
