@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use activity_logs_model::visibility::Reach;
-use activity_logs_model::{Entry, Filter, NewEntry, Timestamp, Type, Visibility};
+use activity_logs_model::{Entry, Filter, NewEntry, Outcome, Timestamp, Type, Visibility};
 use activity_logs_store::{ListingQuery, Scope, Store};
 use tokio::task::JoinSet;
 
@@ -24,6 +24,7 @@ fn mixed(number: usize) -> NewEntry {
     new.occurred_at = Some(Timestamp::from_micros((number * 7_919 % 61) as i64));
     new.user = person(["ada", "ben", "cy"][number / 3 % 3]);
     new.kind = id(["Workspace", "Users", "AdminUsers", "ActivityLogs"][number / 9 % 4]);
+    new.outcome = [Outcome::Success, Outcome::Denied][number / 27 % 2];
     new.workspace = place.and([None, Some("ws-1"), Some("ws-2")][number / 36 % 3]).map(workspace);
     new
 }
@@ -46,7 +47,7 @@ impl Question {
     }
 }
 
-fn questions() -> [Question; 4] {
+fn questions() -> [Question; 5] {
     let member = Visibility::Reader {
         user: id("ada"),
         reach: [
@@ -58,6 +59,10 @@ fn questions() -> [Question; 4] {
         ]
         .into(),
     };
+    // Of so many that they are read in one pass.
+    let part = Reach::Part { without_workspace: true, workspaces: [id("ws-1")].into() };
+    let reach = ["acme", "elsewhere", "nowhere"].map(|name| (id(name), part.clone()));
+    let restricted = Visibility::Reader { user: id("ben"), reach: reach.into() };
     let everything = || Visibility::Everything;
     let filter = Filter {
         types: ["Workspace", "Users"].map(id).into(),
@@ -76,6 +81,7 @@ fn questions() -> [Question; 4] {
         ask(None, everything(), filter.clone(), 7),
         ask(None, member.clone(), Filter::default(), 25),
         ask(Some("umbrella"), member, filter, 2),
+        ask(None, restricted, Filter::default(), 7),
     ]
 }
 
