@@ -1,6 +1,7 @@
 //! What a handler gets of a request. Each type proves the permission that its name says:
 //! a handler that takes an [`OrganizationReader`] can't be reached by anybody else.
 
+use activity_logs_model::id::EntryId;
 use activity_logs_model::percent;
 use activity_logs_model::visibility::{Role, Visibility};
 use activity_logs_model::{
@@ -63,8 +64,8 @@ fn path_parameter<T: std::str::FromStr<Err: ToString>>(
     let parsed = decoded.and_then(|text| text.parse().map_err(|why: T::Err| why.to_string()));
     parsed.map_err(|why| {
         ApiError::with_errors(
-            ProblemCode::MalformedParameters,
-            "A part of the path can't be read.",
+            ProblemCode::InvalidParameters,
+            "A part of the path is not what must stand there.",
             vec![FieldError::new(name, why)],
         )
     })
@@ -217,7 +218,7 @@ extractor!(OrganizationReader, async |request: HttpRequest| {
 /// request takes its steps in one order.
 ///
 /// # Errors
-/// A 400 problem when it is not a UUID.
+/// A 422 problem when it is not a UUID.
 pub(crate) fn entry_id(request: &HttpRequest) -> Result<Uuid, ApiError> {
-    path_parameter(request, "id")
+    path_parameter(request, "id").map(EntryId::get)
 }

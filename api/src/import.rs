@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use activity_logs_model::record::{MAX_BODY_BYTES, Rejection, parse_entry};
+use activity_logs_model::record::{self, MAX_BODY_BYTES, Rejection, parse_entry};
 use activity_logs_model::wire::RecordStatus;
 use activity_logs_model::{Catalog, NewEntry};
 use activity_logs_store::{Clock as _, RecordError, Store, SystemClock};
@@ -30,7 +30,7 @@ pub(crate) struct Report {
     pub(crate) recorded: u64,
     /// Entries that were there already.
     pub(crate) duplicates: u64,
-    /// Lines that are no acceptable entries; each was reported.
+    /// Lines that are not acceptable entries; each was reported.
     pub(crate) bad: u64,
     /// Recorded entries whose line had no id: importing the file again would repeat them.
     pub(crate) without_id: u64,
@@ -189,7 +189,7 @@ fn read_lines(
                 return Err(error);
             }
         };
-        if !line.trim_ascii().is_empty() {
+        if !record::without_mark(&line).trim_ascii().is_empty() {
             if line.len() as u64 == limit && !line.ends_with(b"\n") {
                 lines.skip_until(b'\n')?;
                 let why = format!("is longer than {MAX_BODY_BYTES} bytes");
@@ -222,7 +222,9 @@ fn read_lines(
 
 fn describe(rejection: Rejection) -> String {
     match rejection {
-        Rejection::Malformed(why) => format!("is no JSON: {why}"),
+        Rejection::Malformed(error) => {
+            format!("is not JSON: column {}: {}", error.column, error.why)
+        }
         Rejection::Invalid(errors) => {
             let words: Vec<String> = errors
                 .iter()

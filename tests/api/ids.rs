@@ -88,7 +88,7 @@ async fn what_could_be_read_as_another_id_is_refused(kind: Kind) {
         let path = format!("/api/v1/organizations/{segment}/activity-logs");
         let answer = service.get(&path, &admin()).await;
         assert_eq!(answer.pointer(), "{organization_id}", "{segment}: {answer:?}");
-        assert_eq!(answer.problem(), "malformed_parameters", "{segment}");
+        assert_eq!(answer.problem(), "invalid_parameters", "{segment}");
     }
     assert_eq!(service.position().await, 0, "nothing of it was recorded");
 }

@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 on_both_databases! {
     entries_are_recorded_and_read_back
+    numbers_are_kept_or_refused
+    what_senders_write_otherwise_is_understood
+    one_bad_entry_names_itself
     repeating_a_request_records_nothing_new
     another_entry_under_a_taken_id_is_a_conflict
     bad_input_gets_its_own_problem_and_records_nothing
@@ -42,6 +45,109 @@ async fn entries_are_recorded_and_read_back(kind: Kind) {
     expected["question"] = Value::Null;
     expected["recorded_at"] = got.body["recorded_at"].clone();
     assert_eq!(got.body, expected);
+}
+
+async fn numbers_are_kept_or_refused(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let send = async |old: &str, new: &str| {
+        let mut sent = entry("acme", "amounts");
+        sent["old_value"] = json!("OLD");
+        sent["new_value"] = json!({"amount": "NEW"});
+        let body = json!({"entries": [sent]}).to_string();
+        let body = body.replace("\"OLD\"", old).replace("\"NEW\"", new);
+        let request = service.request(Method::POST, PATH, Some(&recorder()));
+        Answer::of(request.header("content-type", "application/json").body(body)).await
+    };
+    for (old, new, pointers) in [
+        (
+            "1234567890123456789012",
+            "1234567890123456789013",
+            &["/old_value", "/new_value/amount"][..],
+        ),
+        ("18446744073709551617", "18446744073709551618", &["/old_value", "/new_value/amount"]),
+        ("-9223372036854775809", "0", &["/old_value"]),
+        ("12345678901234567.89", "12345678901234567.90", &["/old_value", "/new_value/amount"]),
+        ("0.1", "1e400", &["/new_value/amount"]),
+    ] {
+        let answer = send(old, new).await;
+        assert_eq!(answer.problem(), "invalid_entries");
+        let errors = answer.body["errors"].as_array().unwrap();
+        let found: Vec<&str> = errors.iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+        let expected: Vec<String> = pointers.iter().map(|p| format!("/entries/0{p}")).collect();
+        assert_eq!(found, expected, "{old} {new}");
+        assert!(answer.body["errors"][0]["detail"].as_str().unwrap().contains("send it as a text"));
+    }
+    assert_eq!(send("1e21", "0.10").await.status, 201);
+    let shown = service.get("/api/v1/activity-logs", &admin()).await;
+    let item = &shown.items()[0];
+    assert_eq!((&item["old_value"], &item["new_value"]), (&json!(1e21), &json!({"amount": 0.1})));
+}
+
+async fn what_senders_write_otherwise_is_understood(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let mut bare = entry("acme", "");
+    bare["outcome"] = json!(null);
+    bare["identifier"] = json!(null);
+    bare["workspace"] = json!(null);
+    bare["user"]["email"] = json!("");
+    let addresses = [
+        (json!("203.0.113.7:51544"), json!("203.0.113.7")),
+        (json!("[2001:db8::1]:443"), json!("2001:db8::1")),
+        (json!("fe80::1%eth0"), json!("fe80::1")),
+        (json!(""), json!(null)),
+    ];
+    let entries: Vec<Value> = addresses
+        .iter()
+        .enumerate()
+        .map(|(second, (address, _))| {
+            let mut sent = bare.clone();
+            sent["context"] = json!({"ip_address": address, "user_agent": ""});
+            sent["occurred_at"] = json!(format!("2026-01-31T09:30:0{second}+0100"));
+            sent
+        })
+        .collect();
+    let body = format!("\u{feff}{}", json!({ "entries": entries }));
+    let request = service.request(Method::POST, PATH, Some(&recorder()));
+    let answer = Answer::of(request.header("content-type", "application/json").body(body)).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let from =
+        "/api/v1/activity-logs?from=2026-01-31T08:30:00%2B0000&to=2026-01-31T10:00:00%2B0100";
+    let listing = service.get(from, &admin()).await;
+    assert_eq!(listing.items().len(), addresses.len(), "{listing:?}");
+    for (item, (_, kept)) in listing.items().iter().rev().zip(&addresses) {
+        assert_eq!((&item["outcome"], &item["identifier"]), (&json!("success"), &json!("")));
+        assert_eq!(item["context"]["ip_address"], *kept);
+        assert_eq!(
+            (&item["context"]["user_agent"], &item["user"]["email"]),
+            (&json!(null), &json!(null))
+        );
+    }
+}
+
+async fn one_bad_entry_names_itself(kind: Kind) {
+    let service = TestService::start(kind).await;
+    let good = entry("acme", "good").to_string();
+    let cut = entry("acme", "cut in an emoji X").to_string().replace('X', "\\ud83d");
+    let wrong =
+        json!({"type": "Rocket", "action": "Update", "user": ["ada"], "colour": 1, "new_value": 1});
+    let body = format!("{{\"entries\": [{good}, {cut}, {wrong}]}}");
+    let request = service.request(Method::POST, PATH, Some(&recorder()));
+    let answer = Answer::of(request.header("content-type", "application/json").body(body)).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid_entries"));
+    let errors = answer.body["errors"].as_array().unwrap();
+    let found: Vec<&str> = errors.iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+    assert_eq!(
+        found,
+        ["/entries/1/identifier", "/entries/2/colour", "/entries/2/user", "/entries/2/type"]
+    );
+
+    let typed = "{\"entries\": [\n  {\"type\": Users}\n]}";
+    let request = service.request(Method::POST, PATH, Some(&recorder()));
+    let answer = Answer::of(request.header("content-type", "application/json").body(typed)).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (400, "malformed_json"));
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("line 2, column 12: expected a value"), "{detail}");
+    assert_eq!(service.position().await, 0);
 }
 
 async fn repeating_a_request_records_nothing_new(kind: Kind) {
@@ -87,7 +193,8 @@ async fn bad_input_gets_its_own_problem_and_records_nothing(kind: Kind) {
     let service = TestService::start(kind).await;
     let deep =
         format!("{{\"entries\":[{{\"new_value\":{}1{}}}]}}", "[".repeat(200), "]".repeat(200));
-    let surrogate = b"{\"entries\":[{\"identifier\":\"\\ud800\"}]}".to_vec();
+    let surrogate = body(&[entry("acme", "cut")]);
+    let surrogate = String::from_utf8(surrogate).unwrap().replace("cut", "cut in an emoji \\ud83d");
     let mut too_large = body(&[entry("acme", "x")]);
     too_large.resize(4 * 1024 * 1024 + 1, b' ');
     let ahead = activity_logs_tests::now() + 600;
@@ -97,8 +204,8 @@ async fn bad_input_gets_its_own_problem_and_records_nothing(kind: Kind) {
     let cases: Vec<(Vec<u8>, u16, &str, &str)> = vec![
         (b"{\"entries\":[".to_vec(), 400, "malformed_json", ""),
         (b"".to_vec(), 400, "malformed_json", ""),
-        (deep.into_bytes(), 400, "malformed_json", ""),
-        (surrogate, 400, "malformed_json", ""),
+        (deep.into_bytes(), 422, "invalid_entries", "/entries/0/type"),
+        (surrogate.into_bytes(), 422, "invalid_entries", "/entries/0/identifier"),
         (b"\xff\xfe".to_vec(), 400, "malformed_json", ""),
         (b"[]".to_vec(), 422, "invalid_entries", ""),
         (b"{\"entries\":{}}".to_vec(), 422, "invalid_entries", "/entries"),
@@ -113,6 +220,7 @@ async fn bad_input_gets_its_own_problem_and_records_nothing(kind: Kind) {
             "/entries/0/new_value",
         ),
         (with("identifier", json!("a\u{0}b")), 422, "invalid_entries", "/entries/0/identifier"),
+        (with("new_value", json!([1, u64::MAX])), 422, "invalid_entries", "/entries/0/new_value/1"),
         (with("new_value", json!({"a\u{0}": 1})), 422, "invalid_entries", "/entries/0/new_value"),
         (with("id", json!("entry-1")), 422, "invalid_entries", "/entries/0/id"),
         (with("type", json!("Rocket")), 422, "invalid_entries", "/entries/0/type"),

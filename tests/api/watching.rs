@@ -294,7 +294,7 @@ async fn a_request_takes_its_steps_in_one_order(kind: Kind) {
         let outsider = service.get(&format!("{ACME}/{path}"), &member("eve", "umbrella")).await;
         assert_eq!(outsider.status, 403, "{path}");
         let member = service.get(&format!("{ACME}/{path}"), &member("mia", "acme")).await;
-        assert_eq!((member.status.as_u16(), member.pointer()), (400, "{id}"), "{path}");
+        assert_eq!((member.status.as_u16(), member.pointer()), (422, "{id}"), "{path}");
     }
     assert_eq!(service.position().await, before + 8, "each attempt is recorded before its answer");
     for look in seen(&service, "type=ActivityLogs&outcome=denied").await {

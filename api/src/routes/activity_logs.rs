@@ -49,12 +49,12 @@ pub async fn record_activity_logs(
     let parsing = app.clone();
     let parse = move |body: &[u8]| record::parse_request(body, &parsing.catalog, SystemClock.now());
     let entries = app.bodies.parse(body, parse).await?.map_err(|rejection| match rejection {
-        Rejection::Malformed(why) => {
-            Problem::new(ProblemCode::MalformedJson, format!("{why}; nothing was recorded."))
+        Rejection::Malformed(error) => {
+            Problem::new(ProblemCode::MalformedJson, format!("Nothing was recorded: {error}."))
         }
         Rejection::Invalid(errors) => Problem::with_errors(
             ProblemCode::InvalidEntries,
-            "The fields in `errors` break a rule; nothing was recorded.",
+            "The fields in `errors` are wrong; nothing was recorded.",
             errors,
         ),
     })?;

@@ -2,6 +2,7 @@
 //! before and after.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
@@ -39,10 +40,17 @@ impl Outcome {
             Outcome::Failure => "failure",
         }
     }
+}
 
-    /// The outcome with this wire token.
-    pub fn from_token(token: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == token)
+/// A text that is not an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be success, denied or failure")]
+pub struct InvalidOutcome;
+
+impl FromStr for Outcome {
+    type Err = InvalidOutcome;
+    fn from_str(token: &str) -> Result<Self, InvalidOutcome> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == token).ok_or(InvalidOutcome)
     }
 }
 
@@ -50,6 +58,12 @@ impl Outcome {
 pub const MAX_NAME_LENGTH: usize = 256;
 /// The longest identifier of an affected resource, in characters.
 pub const MAX_IDENTIFIER_LENGTH: usize = 512;
+/// The longest e-mail address, in characters.
+pub const MAX_EMAIL_LENGTH: usize = 320;
+/// The longest `User-Agent`, in characters.
+pub const MAX_USER_AGENT_LENGTH: usize = 2048;
+/// The longest identifier of a request, in characters.
+pub const MAX_REQUEST_ID_LENGTH: usize = 256;
 
 /// Checks a text that people wrote: its length in characters, and that both databases can
 /// hold it.
@@ -108,13 +122,10 @@ pub struct Person {
     /// Their e-mail address at that moment.
     #[serde(
         default,
-        deserialize_with = "optional_text::<_, 320>",
+        deserialize_with = "optional_text::<_, MAX_EMAIL_LENGTH>",
         skip_serializing_if = "Option::is_none"
     )]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(min_length = 1, max_length = 320, examples("ada@example.com"))
-    )]
+    #[cfg_attr(feature = "openapi", schema(max_length = 320, examples("ada@example.com")))]
     pub email: Option<String>,
 }
 
@@ -152,31 +163,26 @@ pub struct WorkspaceRef {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Context {
-    /// IPv4 or IPv6 address.
+    /// IPv4 or IPv6 address. What stands around it when it is sent (brackets, a port, a zone) is
+    /// left out.
     #[serde(default, deserialize_with = "ip_address", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(examples("192.0.2.7")))]
     pub ip_address: Option<String>,
     /// The program's `User-Agent`.
     #[serde(
         default,
-        deserialize_with = "optional_text::<_, 2048>",
+        deserialize_with = "optional_text::<_, MAX_USER_AGENT_LENGTH>",
         skip_serializing_if = "Option::is_none"
     )]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(min_length = 1, max_length = 2048, examples("curl/8.5.0"))
-    )]
+    #[cfg_attr(feature = "openapi", schema(max_length = 2048, examples("curl/8.5.0")))]
     pub user_agent: Option<String>,
     /// The platform's identifier of the request that did it.
     #[serde(
         default,
-        deserialize_with = "optional_text::<_, 256>",
+        deserialize_with = "optional_text::<_, MAX_REQUEST_ID_LENGTH>",
         skip_serializing_if = "Option::is_none"
     )]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(min_length = 1, max_length = 256, examples("req-8c1f"))
-    )]
+    #[cfg_attr(feature = "openapi", schema(max_length = 256, examples("req-8c1f")))]
     pub request_id: Option<String>,
 }
 

@@ -4,6 +4,10 @@
 //! `arn:aws:iam::1:user/ada`, so nearly any text is one. What is refused could not be told apart
 //! by people, is read as something else in a path (`.` and `..`) or in a filter (a leading `!`).
 
+use std::str::FromStr;
+
+use uuid::Uuid;
+
 /// The longest platform identifier, in bytes of UTF-8.
 pub const MAX_ID_BYTES: usize = 255;
 
@@ -118,6 +122,29 @@ checked_text!(
     /// of UTF-8.
     WorkspaceId: is_platform_id, InvalidId, platform_id_schema("ws-1")
 );
+
+/// The identity of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryId(Uuid);
+
+/// A text that is not the identity of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be a UUID such as 0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11")]
+pub struct InvalidEntryId;
+
+impl EntryId {
+    /// The UUID.
+    pub fn get(self) -> Uuid {
+        self.0
+    }
+}
+
+impl FromStr for EntryId {
+    type Err = InvalidEntryId;
+    fn from_str(text: &str) -> Result<Self, InvalidEntryId> {
+        Uuid::parse_str(text).map(Self).map_err(|_| InvalidEntryId)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,13 @@
 //! Pages: the parameters of listings, read from and written to query strings.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use crate::as_of::AsOf;
 use crate::catalog::Catalog;
 use crate::entry::Outcome;
 use crate::filter::Filter;
-use crate::problem::{FieldError, Problem, ProblemCode};
-use crate::record::MAX_ERRORS;
+use crate::problem::{FieldError, MAX_ERRORS, Problem, ProblemCode};
 
 /// The highest page number that may be asked for.
 pub const MAX_PAGE: u64 = 1_000_000_000;
@@ -23,6 +23,9 @@ pub const DEFAULT_DAYS: u64 = 30;
 pub const MAX_DAYS: u64 = 92;
 /// The longest search text, in characters.
 pub const MAX_SEARCH_LENGTH: usize = 256;
+
+/// How much of a wrong value an error repeats, in characters.
+const SHOWN: usize = 64;
 
 /// How many items a page holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,14 +88,12 @@ impl ListingParameters {
     pub fn parse(query: &str, scope: Scope, catalog: &Catalog) -> Result<Self, Problem> {
         let mut parameters = Parameters::read(query);
         let types = parameters.many("type", |text| {
-            catalog.find_type(text).cloned().ok_or("is no type of the catalog")
+            catalog.find_type(text).cloned().ok_or("is not a type of the catalog")
         });
         let actions = parameters.many("action", |text| {
-            catalog.find_action(text).cloned().ok_or("is no action of the catalog")
+            catalog.find_action(text).cloned().ok_or("is not an action of the catalog")
         });
-        let outcomes = parameters.many("outcome", |text| {
-            Outcome::from_token(text).ok_or("must be success, denied or failure")
-        });
+        let outcomes = parameters.many("outcome", str::parse::<Outcome>);
         let filter = Filter {
             without_types: Vec::new(),
             types,
@@ -144,10 +145,7 @@ impl ListingParameters {
 /// A problem that points at each parameter that is unknown or wrong.
 pub fn parse_recent(query: &str) -> Result<u64, Problem> {
     let mut parameters = Parameters::read(query);
-    let limit = parameters.one("limit").unwrap_or(DEFAULT_RECENT);
-    if !(1..=MAX_RECENT).contains(&limit) {
-        parameters.refuse("limit", format!("must be 1 to {MAX_RECENT}"));
-    }
+    let limit = parameters.number("limit", MAX_RECENT).unwrap_or(DEFAULT_RECENT);
     parameters.finish(limit)
 }
 
@@ -169,10 +167,7 @@ impl DaysParameters {
     /// A problem that points at each parameter that is unknown or wrong.
     pub fn parse(query: &str) -> Result<Self, Problem> {
         let mut parameters = Parameters::read(query);
-        let days = parameters.one("days").unwrap_or(DEFAULT_DAYS);
-        if !(1..=MAX_DAYS).contains(&days) {
-            parameters.refuse("days", format!("must be 1 to {MAX_DAYS}"));
-        }
+        let days = parameters.number("days", MAX_DAYS).unwrap_or(DEFAULT_DAYS);
         let time_zone = parameters.one("time_zone").unwrap_or_else(|| "UTC".to_owned());
         let as_of = parameters.as_of();
         parameters.finish(Self { days, time_zone, as_of })
@@ -225,14 +220,16 @@ const MAX_NAME_TOLD: usize = 100;
 /// The parameters of a query string, taken out one by one; what is left is unknown.
 struct Parameters {
     pairs: Vec<(String, String)>,
-    /// Errors with whether the parameter could not be read at all.
-    errors: Vec<(bool, FieldError)>,
+    /// Parameters that are unknown or given too often.
+    malformed: Vec<FieldError>,
+    /// Parameters whose value is wrong.
+    invalid: Vec<FieldError>,
 }
 
 impl Parameters {
     fn read(query: &str) -> Self {
         let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Self { pairs, errors: Vec::new() }
+        Self { pairs, malformed: Vec::new(), invalid: Vec::new() }
     }
 
     fn take(&mut self, name: &str) -> Vec<String> {
@@ -243,73 +240,94 @@ impl Parameters {
         taken.into_iter().map(|(_, value)| value).collect()
     }
 
-    fn malformed(&mut self, name: &str, detail: impl ToString) {
-        self.errors.push((true, FieldError::new(format!("?{name}"), detail)));
+    fn refuse(&mut self, name: &str, detail: impl ToString) {
+        self.invalid.push(FieldError::new(format!("?{name}"), detail));
     }
 
-    fn refuse(&mut self, name: &str, detail: impl ToString) {
-        self.errors.push((false, FieldError::new(format!("?{name}"), detail)));
+    fn text(&mut self, name: &str) -> Option<String> {
+        let mut values = self.take(name);
+        if values.len() > 1 {
+            self.malformed.push(FieldError::new(format!("?{name}"), "must be given once"));
+        }
+        values.pop()
     }
 
     fn one<T: FromStr<Err: ToString>>(&mut self, name: &str) -> Option<T> {
-        let mut values = self.take(name);
-        if values.len() > 1 {
-            self.malformed(name, "must be given once");
-        }
-        values.pop()?.parse().map_err(|why: T::Err| self.malformed(name, why)).ok()
+        self.text(name)?.parse().map_err(|why: T::Err| self.refuse(name, why)).ok()
     }
 
-    fn many<T, E: ToString>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
+    fn number(&mut self, name: &str, most: u64) -> Option<u64> {
+        let number = self.text(name)?.parse().ok().filter(|number| (1..=most).contains(number));
+        if number.is_none() {
+            self.refuse(name, format!("must be a whole number from 1 to {most}"));
+        }
+        number
+    }
+
+    fn many<T, E: Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
         let values = self.take(name);
         if values.len() > MAX_FILTER_VALUES {
             self.refuse(name, format!("at most {MAX_FILTER_VALUES} values"));
             return Vec::new();
         }
-        let parse = |text: String| parse(&text).map_err(|why| self.refuse(name, why)).ok();
-        values.into_iter().filter_map(parse).collect()
+        let mut read = Vec::with_capacity(values.len());
+        for text in values {
+            match parse(&text) {
+                Ok(value) => read.push(value),
+                Err(why) => self.refuse(name, which(&text, &why)),
+            }
+        }
+        read
     }
 
     fn page(&mut self) -> u64 {
-        let page = self.one("page").unwrap_or(1);
-        if !(1..=MAX_PAGE).contains(&page) {
-            self.refuse("page", format!("must be 1 to {MAX_PAGE}"));
-        }
-        page
+        self.number("page", MAX_PAGE).unwrap_or(1)
     }
 
     fn page_size(&mut self) -> PageSize {
-        let Some(items) = self.one::<u64>("page_size") else { return PageSize::default() };
-        PageSize::ALL.into_iter().find(|size| size.get() == items).unwrap_or_else(|| {
+        let Some(text) = self.text("page_size") else { return PageSize::default() };
+        let size = PageSize::ALL.into_iter().find(|size| size.get().to_string() == text);
+        size.unwrap_or_else(|| {
             self.refuse("page_size", "must be 25, 50 or 100");
             PageSize::default()
         })
     }
 
     fn as_of(&mut self) -> Option<AsOf> {
-        let text: String = self.one("as_of")?;
-        text.parse().map_err(|why| self.refuse("as_of", why)).ok()
+        self.one("as_of")
     }
 
-    fn finish<T>(mut self, value: T) -> Result<T, Problem> {
-        for (name, _) in std::mem::take(&mut self.pairs).into_iter().take(MAX_ERRORS) {
+    fn finish<T>(self, value: T) -> Result<T, Problem> {
+        let mut errors = self.malformed;
+        let unknown = |(name, _): (String, String)| {
             let name: String = name.chars().take(MAX_NAME_TOLD).collect();
-            self.malformed(&name, "is not a parameter of this operation");
-        }
-        if self.errors.is_empty() {
+            FieldError::new(format!("?{name}"), "is not a parameter of this operation")
+        };
+        errors.extend(self.pairs.into_iter().take(MAX_ERRORS).map(unknown));
+        let code = if errors.is_empty() {
+            ProblemCode::InvalidParameters
+        } else {
+            ProblemCode::MalformedParameters
+        };
+        errors.extend(self.invalid);
+        if errors.is_empty() {
             return Ok(value);
         }
-        let code = if self.errors.iter().any(|(unreadable, _)| *unreadable) {
-            ProblemCode::MalformedParameters
-        } else {
-            ProblemCode::InvalidParameters
-        };
-        let errors = self.errors.into_iter().take(MAX_ERRORS).map(|(_, error)| error).collect();
+        errors.truncate(MAX_ERRORS);
         Err(Problem::with_errors(
             code,
             "The parameters in `errors` are wrong; nothing was read.",
             errors,
         ))
     }
+}
+
+/// Says which of several values is wrong.
+fn which(text: &str, why: impl Display) -> String {
+    let shown: String = text.chars().take(SHOWN).collect();
+    let cut = if shown.len() < text.len() { "…" } else { "" };
+    let hint = if text.contains(',') { "; for several values, repeat the parameter" } else { "" };
+    format!("`{shown}{cut}` {why}{hint}")
 }
 
 #[cfg(test)]
@@ -361,11 +379,15 @@ mod tests {
             ("typ=Users", MalformedParameters, "?typ"),
             ("q=x", MalformedParameters, "?q"),
             ("page=1&page=2", MalformedParameters, "?page"),
-            ("page=one", MalformedParameters, "?page"),
-            ("page=-1", MalformedParameters, "?page"),
-            ("page=", MalformedParameters, "?page"),
-            ("from=yesterday", MalformedParameters, "?from"),
+            ("page=0&typ=Users", MalformedParameters, "?typ"),
+            ("page=one", InvalidParameters, "?page"),
+            ("page=-1", InvalidParameters, "?page"),
+            ("page=1.0", InvalidParameters, "?page"),
+            ("page=", InvalidParameters, "?page"),
+            ("page_size=", InvalidParameters, "?page_size"),
+            ("from=yesterday", InvalidParameters, "?from"),
             ("as_of=99999999999999999999", InvalidParameters, "?as_of"),
+            ("as_of=", InvalidParameters, "?as_of"),
             ("page=0", InvalidParameters, "?page"),
             ("page=1000000000000000000", InvalidParameters, "?page"),
             ("page_size=26", InvalidParameters, "?page_size"),
@@ -398,6 +420,40 @@ mod tests {
         let days = DaysParameters { days: 30, time_zone: "UTC".to_owned(), as_of: None };
         assert_eq!(DaysParameters::parse(""), Ok(days));
         assert!(parse_only("x=1", None).is_err());
+    }
+
+    #[test]
+    fn details_say_what_is_wrong_in_plain_words() {
+        for (query, details) in [
+            ("page=abc", &["must be a whole number from 1 to 1000000000"][..]),
+            ("page_size=x", &["must be 25, 50 or 100"]),
+            ("type=Workspace&type=Nope&type=Users", &["`Nope` is not a type of the catalog"]),
+            (
+                "type=Users,Plans",
+                &[
+                    "`Users,Plans` is not a type of the catalog; for several values, repeat the parameter",
+                ],
+            ),
+            (
+                "outcome=bad&outcome=worse",
+                &[
+                    "`bad` must be success, denied or failure",
+                    "`worse` must be success, denied or failure",
+                ],
+            ),
+            (
+                "from=2026-11-25T13:00:00+01:00",
+                &["has a blank where `+` was meant: in an address, `+` is written `%2B`"],
+            ),
+            ("to=2026-11-25", &["must be an RFC 3339 date and time such as 2026-01-31T09:30:00Z"]),
+        ] {
+            let problem = parse(query).unwrap_err();
+            let said: Vec<&str> =
+                problem.errors.iter().map(|error| error.detail.as_str()).collect();
+            assert_eq!(said, details, "{query}");
+        }
+        let long = parse(&format!("action={}", "x".repeat(5_000))).unwrap_err();
+        assert!(long.errors[0].detail.len() < 200, "{long:?}");
     }
 
     #[test]

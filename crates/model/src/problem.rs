@@ -36,10 +36,10 @@ macro_rules! problem_codes {
 }
 
 problem_codes! {
-    /// The body is no JSON.
+    /// The body is not JSON.
     MalformedJson = 400 "malformed_json" "The body is not valid JSON",
-    /// A query or path parameter is unknown, given twice or can't be read.
-    MalformedParameters = 400 "malformed_parameters" "A parameter can't be read",
+    /// A query parameter is unknown or given too often.
+    MalformedParameters = 400 "malformed_parameters" "A parameter is unknown or given twice",
     /// The request is not HTTP, or its address is longer than the service reads.
     MalformedRequest = 400 "malformed_request" "The request can't be read",
     /// No bearer token came with the request.
@@ -64,7 +64,7 @@ problem_codes! {
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be application/json",
     /// Entries break the rules of the log; `errors` points at each field.
     InvalidEntries = 422 "invalid_entries" "The entries break a rule",
-    /// Parameters can be read but are out of range or contradict each other.
+    /// A value in the query or in the path can't be read, is out of range or contradicts another.
     InvalidParameters = 422 "invalid_parameters" "A parameter breaks a rule",
     /// The caller asks more often than the service allows; `Retry-After` says when to ask again.
     TooManyRequests = 429 "too_many_requests" "Too many requests",
@@ -84,11 +84,15 @@ problem_codes! {
     ReadingNotRecorded = 503 "reading_not_recorded" "The reading could not be recorded",
 }
 
+/// The most field errors in one answer: enough to mend a sender by.
+pub const MAX_ERRORS: usize = 50;
+
 /// One field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
-    /// JSON Pointer (RFC 6901) into the body, or `?name` for a query parameter.
+    /// JSON Pointer (RFC 6901) into the body, `?name` for a query parameter, or `{name}` for a part of
+    /// the path.
     #[cfg_attr(feature = "openapi", schema(examples("/entries/0/user/id")))]
     pub pointer: String,
     /// What is wrong with it, for people.

@@ -11,10 +11,16 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// A text that is no RFC 3339 date and time.
+/// A text that is not an RFC 3339 date and time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be an RFC 3339 date and time such as 2026-01-31T09:30:00Z")]
-pub struct InvalidTimestamp;
+pub enum InvalidTimestamp {
+    /// It is something else.
+    #[error("must be an RFC 3339 date and time such as 2026-01-31T09:30:00Z")]
+    Other,
+    /// Its `+` was read as a blank, as forms do.
+    #[error("has a blank where `+` was meant: in an address, `+` is written `%2B`")]
+    BlankForPlus,
+}
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z, before which nothing is recorded.
@@ -43,15 +49,28 @@ impl Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        let parsed = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?;
-        let micros = parsed.unix_timestamp_nanos().div_euclid(1_000);
-        let micros = i64::try_from(micros).map_err(|_| InvalidTimestamp)?;
-        if (Self::MIN.0..=Self::MAX.0).contains(&micros) {
-            Ok(Self(micros))
-        } else {
-            Err(InvalidTimestamp)
+        if let Some(instant) = read(text) {
+            return Ok(instant);
+        }
+        let with_plus = text.rsplit_once(' ').map(|(time, offset)| format!("{time}+{offset}"));
+        match with_plus.and_then(|text| read(&text)) {
+            Some(_) => Err(InvalidTimestamp::BlankForPlus),
+            None => Err(InvalidTimestamp::Other),
         }
     }
+}
+
+/// Reads RFC 3339, and an offset without its colon, as `strftime` and many programs write it.
+fn read(text: &str) -> Option<Timestamp> {
+    let parse = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+    let parsed = parse(text).or_else(|| {
+        let (time, offset) = text.split_at_checked(text.len().checked_sub(5)?)?;
+        let digits = offset.strip_prefix(['+', '-'])?;
+        let colon = digits.bytes().all(|b| b.is_ascii_digit());
+        colon.then(|| parse(&format!("{time}{}:{}", &offset[..3], &offset[3..])))?
+    })?;
+    let micros = i64::try_from(parsed.unix_timestamp_nanos().div_euclid(1_000)).ok()?;
+    (Timestamp::MIN.0..=Timestamp::MAX.0).contains(&micros).then_some(Timestamp(micros))
 }
 
 impl fmt::Display for Timestamp {
@@ -86,7 +105,8 @@ impl utoipa::PartialSchema for Timestamp {
                 utoipa::openapi::KnownFormat::DateTime,
             )))
             .description(Some(
-                "RFC 3339 in UTC with microseconds. Any offset is accepted and converted.",
+                "RFC 3339 in UTC with microseconds. Any offset is accepted and converted, with or \
+                 without its colon.",
             ))
             .examples(["2026-01-31T09:30:00.000000Z"])
             .into()
@@ -118,7 +138,32 @@ mod tests {
     #[test]
     fn refuses_what_is_no_instant() {
         for bad in ["", "2026-01-31", "2026-13-01T00:00:00Z", "yesterday", "2026-01-31T09:30:00"] {
-            assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp), "{bad}");
+            assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp::Other), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_offset_may_lack_its_colon() {
+        let same = "2026-01-31T08:30:00Z".parse::<Timestamp>().unwrap();
+        for text in [
+            "2026-01-31T09:30:00+01:00",
+            "2026-01-31T09:30:00+0100",
+            "2026-01-31T09:30:00.000000+0100",
+            "2026-01-31 07:00:00-0130",
+        ] {
+            assert_eq!(text.parse(), Ok(same), "{text}");
+        }
+        for bad in [
+            "2026-01-31T09:30:00+01000",
+            "2026-01-31T09:30:00+2500",
+            "2026-01-31+0100",
+            "+0100",
+            "é+010",
+        ] {
+            assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp::Other), "{bad}");
+        }
+        for blank in ["2026-01-31T09:30:00 01:00", "2026-01-31 09:30:00 0100"] {
+            assert_eq!(blank.parse::<Timestamp>(), Err(InvalidTimestamp::BlankForPlus), "{blank}");
         }
     }
 }

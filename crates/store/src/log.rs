@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
+use activity_logs_model::entry::InvalidOutcome;
 use activity_logs_model::wire::OrganizationItem;
 use activity_logs_model::{
     Action, Context, Entry, JsonText, NewEntry, OrganizationId, OrganizationRef, Outcome, Person,
@@ -92,7 +93,7 @@ pub(super) fn read_entry(row: &Row) -> Result<Entry, sqlx::Error> {
 }
 
 pub(super) fn read_outcome(text: &str) -> Result<Outcome, sqlx::Error> {
-    Outcome::from_token(text).ok_or_else(|| sqlx::Error::Decode("unknown outcome".into()))
+    text.parse().map_err(|why: InvalidOutcome| sqlx::Error::Decode(why.into()))
 }
 
 /// How many positions a run has in this database.

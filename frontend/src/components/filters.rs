@@ -73,7 +73,7 @@ pub(crate) fn Filters(
                 {choice("Type", types, on(|f| !f.types.is_empty()), adding(|p, text| add(&mut p.filter.types, text)))}
                 {choice("Action", actions, on(|f| !f.actions.is_empty()), adding(|p, text| add(&mut p.filter.actions, text)))}
                 {choice("Outcome", outcomes, on(|f| !f.outcomes.is_empty()), adding(|p, text| {
-                    let outcome = Outcome::from_token(text).filter(|o| !p.filter.outcomes.contains(o));
+                    let outcome = text.parse().ok().filter(|o: &Outcome| !p.filter.outcomes.contains(o));
                     p.filter.outcomes.extend(outcome);
                 }))}
                 {choice("Time", presets, on(|f| f.from.is_some() || f.to.is_some()), choose_time)}
