@@ -3,10 +3,11 @@
 
 use activity_logs_model::percent::encode;
 use activity_logs_model::wire::{ActivityTypes, DailyActivity, Listing, Me, Organizations, Recent};
-use activity_logs_model::{Problem, ProblemCode, ServedEntry};
+use activity_logs_model::{FieldError, OrganizationId, Problem, ProblemCode, ServedEntry};
 use gloo_net::http::Request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 /// Why there is no answer to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,12 +94,12 @@ impl Signed {
         organization: Option<&str>,
         query: &str,
     ) -> Result<Listing, Failure> {
-        self.get(&format!("{}?{query}", logs(organization))).await
+        self.get(&format!("{}?{query}", logs(organization)?)).await
     }
 
     /// The newest entries of an organization.
     pub(crate) async fn recent(&self, organization: &str) -> Result<Recent, Failure> {
-        self.get(&format!("{}/recent", logs(Some(organization)))).await
+        self.get(&format!("{}/recent", logs(Some(organization))?)).await
     }
 
     /// How much happened in an organization on each of its last days in a time zone.
@@ -109,7 +110,8 @@ impl Signed {
         time_zone: &str,
     ) -> Result<DailyActivity, Failure> {
         let zone = encode(time_zone);
-        self.get(&format!("{}/days?days={days}&time_zone={zone}", logs(Some(organization)))).await
+        let logs = logs(Some(organization))?;
+        self.get(&format!("{logs}/days?days={days}&time_zone={zone}")).await
     }
 
     /// One entry.
@@ -118,7 +120,8 @@ impl Signed {
         organization: Option<&str>,
         id: &str,
     ) -> Result<ServedEntry, Failure> {
-        self.get(&format!("{}/{}", logs(organization), encode(id))).await
+        let id: Uuid = id.parse().map_err(|_| wrong_address("?entry", "must be a UUID"))?;
+        self.get(&format!("{}/{id}", logs(organization)?)).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -126,18 +129,22 @@ impl Signed {
     }
 }
 
-fn logs(organization: Option<&str>) -> String {
-    match organization {
-        Some(id) => format!("/api/v1/organizations/{}/activity-logs", encode(id)),
-        None => "/api/v1/activity-logs".to_owned(),
-    }
+/// The path of a log. Ids come from the address of the page, which anybody can have written: they
+/// are read before anything is asked, or they could lead to another operation.
+fn logs(organization: Option<&str>) -> Result<String, Failure> {
+    let Some(id) = organization else { return Ok("/api/v1/activity-logs".to_owned()) };
+    let id: OrganizationId = id.parse().map_err(|why| wrong_address("{organization_id}", why))?;
+    Ok(format!("/api/v1/organizations/{}/activity-logs", encode(id.as_str())))
+}
+
+fn wrong_address(pointer: &str, why: impl ToString) -> Failure {
+    let detail = "The address of this page can't be read; nothing was asked for.";
+    let errors = vec![FieldError::new(pointer, why)];
+    let code = ProblemCode::MalformedParameters;
+    Failure::Problem(Box::new(Problem::with_errors(code, detail, errors)))
 }
 
 async fn get<T: DeserializeOwned>(path: &str, token: Option<&str>) -> Result<T, Failure> {
-    if leads_elsewhere(path) {
-        let problem = Problem::new(ProblemCode::NotFound, "There is nothing at this address.");
-        return Err(Failure::Problem(Box::new(problem)));
-    }
     let mut request = Request::get(path);
     if let Some(token) = token {
         request = request.header("Authorization", &format!("Bearer {token}"));
@@ -154,27 +161,18 @@ async fn get<T: DeserializeOwned>(path: &str, token: Option<&str>) -> Result<T, 
     }
 }
 
-/// Whether a browser would shorten the path and so ask for another: where an id of the address is
-/// made of dots.
-fn leads_elsewhere(path: &str) -> bool {
-    let path = path.split('?').next().unwrap_or_default();
-    path.split('/').any(|segment| matches!(segment, "." | ".."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn no_id_leads_to_another_address() {
-        for id in ["..", "."] {
-            assert!(leads_elsewhere(&logs(Some(id))), "{id}");
-            assert!(leads_elsewhere(&format!("{}/{}", logs(None), encode(id))), "{id}");
+        for id in ["..", ".", "!acme", " acme", ""] {
+            assert!(logs(Some(id)).is_err(), "{id}");
         }
         for id in ["../../x", "%2e%2e", "..\\..", "a..b", "...", "x?y#z", "auth0|..", "/.."] {
-            let path = format!("{}/{}", logs(Some(id)), encode(id));
-            assert!(!leads_elsewhere(&path), "{path}");
-            assert_eq!(path.matches('/').count(), 6, "{path}");
+            let path = logs(Some(id)).unwrap();
+            assert_eq!(path.matches('/').count(), 5, "{path}");
             assert!(!path.contains(['?', '#', '\\']), "{path}");
         }
     }

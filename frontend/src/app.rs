@@ -13,7 +13,7 @@ use crate::components::states::Failed;
 use crate::components::switcher::Switcher;
 use crate::pages::activity_logs::ActivityLogs;
 use crate::pages::dashboard::Dashboard;
-use crate::pages::sign_in::SignIn;
+use crate::pages::sign_in::{Offered, SignIn};
 use crate::session::{Session, Sessions, State};
 use crate::url::{dashboard_path, log_path, organization_of};
 
@@ -38,6 +38,7 @@ pub(crate) fn App() -> impl IntoView {
                     let retry = Callback::new(move |()| sessions.sign_in(token.clone()));
                     view! { <main class="sign-in"><h1 class="visually-hidden">"Activity Logs"</h1><Failed failure=failure retry=retry/></main> }.into_any()
                 }
+                State::Offered(offer) => view! { <Offered offer=offer/> }.into_any(),
                 State::Out(why) => view! { <SignIn why=why/> }.into_any(),
                 State::In(session) => view! { <Frame session=session theme=theme/> }.into_any(),
             }}

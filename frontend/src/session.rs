@@ -25,6 +25,24 @@ pub(crate) struct Session {
     pub(crate) catalog: Catalog,
 }
 
+/// A token of the address, beside the one that the tab has kept.
+#[derive(Clone)]
+pub(crate) struct Offer {
+    given: String,
+    kept: String,
+}
+
+impl Offer {
+    /// Who the two tokens are for, as they say themselves: the one given, the one kept.
+    pub(crate) fn names(&self) -> (String, String) {
+        let name = |token: &str| {
+            let claims = claims(token);
+            claims.and_then(|claims| claims.name.or(claims.sub)).unwrap_or_default()
+        };
+        (name(&self.given), name(&self.kept))
+    }
+}
+
 /// Where signing in stands.
 #[derive(Clone)]
 pub(crate) enum State {
@@ -32,6 +50,9 @@ pub(crate) enum State {
     Trying,
     /// It could not be tried: there was no answer, or one that says nothing of the token.
     Stuck(Failure, String),
+    /// The address carries a token while another one is kept: whoever made that address must not
+    /// decide who is signed in.
+    Offered(Offer),
     /// Nobody is signed in; holds why, where somebody just was.
     Out(Option<String>),
     /// Somebody is.
@@ -43,24 +64,31 @@ pub(crate) enum State {
 pub(crate) struct Sessions(RwSignal<State>);
 
 impl Sessions {
-    /// Starts with the token that the tab has kept, or with the one of the address (`#token=…`,
-    /// removed from it at once): a link signs nobody in who is somebody already.
+    /// Starts with the token of the address (`#token=…`, removed from it at once) or the one
+    /// that the tab has kept; asks, if both are there.
     pub(crate) fn start() -> Self {
         let sessions = Self(RwSignal::new(State::Trying));
         let location = window().location();
         let hash = location.hash().unwrap_or_default();
         let given = hash.strip_prefix("#token=").map(str::to_owned);
-        if given.is_some()
-            && let (Ok(address), Ok(history)) = (location.href(), window().history())
-        {
-            // The whole of it: a path like `//x` by itself would be read as a host.
-            let address = address.split('#').next();
-            let _ = history.replace_state_with_url(&"".into(), "", address);
+        if given.is_some() {
+            // The whole address: a path alone could begin with two slashes and name another host.
+            let href = location.href().unwrap_or_default();
+            let bare = href.split('#').next().unwrap_or_default();
+            let removed = window()
+                .history()
+                .and_then(|history| history.replace_state_with_url(&"".into(), "", Some(bare)));
+            if removed.is_err() {
+                let _ = location.set_hash("");
+            }
         }
-        let kept = kept(session_storage(), TOKEN).filter(|token| !has_ended(token));
-        match kept.or(given) {
-            Some(token) => sessions.sign_in(token),
-            None => sessions.0.set(State::Out(None)),
+        let kept = kept(session_storage(), TOKEN);
+        match (given, kept) {
+            (Some(given), Some(kept)) if given != kept && !has_ended(&kept) => {
+                sessions.0.set(State::Offered(Offer { given, kept }));
+            }
+            (Some(token), _) | (None, Some(token)) => sessions.sign_in(token),
+            (None, None) => sessions.0.set(State::Out(None)),
         }
         sessions
     }
@@ -68,6 +96,11 @@ impl Sessions {
     /// The state, followed.
     pub(crate) fn get(self) -> State {
         self.0.get()
+    }
+
+    /// Takes the token of the address, or stays with the one that was kept.
+    pub(crate) fn decide(self, offer: Offer, takes_it: bool) {
+        self.sign_in(if takes_it { offer.given } else { offer.kept });
     }
 
     /// Tries a token.
@@ -133,15 +166,25 @@ impl Sessions {
     }
 }
 
-/// When a token (RFC 7519) ends, in milliseconds since 1970, as far as it says so.
-fn expiry(token: &str) -> Option<f64> {
-    #[derive(serde::Deserialize)]
-    struct Claims {
-        exp: f64,
-    }
+/// What a token (RFC 7519) says of itself. Nobody has checked it here.
+#[derive(serde::Deserialize)]
+struct Claims {
+    exp: Option<f64>,
+    name: Option<String>,
+    sub: Option<String>,
+}
+
+fn claims(token: &str) -> Option<Claims> {
     let payload = token.split('.').nth(1)?.replace('-', "+").replace('_', "/");
-    let claims: Claims = serde_json::from_str(&window().atob(&payload).ok()?).ok()?;
-    Some(claims.exp * 1_000.0)
+    // `atob` returns a character for each byte.
+    let bytes =
+        window().atob(&payload).ok()?.chars().map(u8::try_from).collect::<Result<Vec<u8>, _>>();
+    serde_json::from_slice(&bytes.ok()?).ok()
+}
+
+/// When a token ends, in milliseconds since 1970, as far as it says so.
+fn expiry(token: &str) -> Option<f64> {
+    Some(claims(token)?.exp? * 1_000.0)
 }
 
 fn has_ended(token: &str) -> bool {

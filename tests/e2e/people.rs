@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 on_both_databases! {
     each_person_of_the_demo_looks_around
     an_ended_session_goes_on_where_it_was
-    a_link_signs_nobody_in_who_is_somebody_already
     an_administrator_finds_one_of_many_organizations
     a_theme_is_kept
+    a_link_signs_nobody_in_unasked
+    an_address_asks_for_nothing_else
 }
 
 /// Keeps every answer where the test can read it.
@@ -134,18 +135,6 @@ async fn an_ended_session_goes_on_where_it_was(kind: Kind) {
     assert_eq!(stage.address().await, path);
 }
 
-async fn a_link_signs_nobody_in_who_is_somebody_already(kind: Kind) {
-    let stage = Stage::set(kind).await;
-    assert_eq!(stage.service.record(json!([entry("acme", "thing")])).await.status, 201);
-    stage.open("/organizations/acme", &member("mia", "acme")).await;
-    stage.find("table.compact").await;
-    let link = format!("http://{}/activity-logs#token={}", stage.service.address(), admin());
-    stage.page.goto("about:blank").await.unwrap();
-    stage.page.goto(&link).await.unwrap();
-    stage.until_text(".who .text", "mia").await;
-    assert_eq!(stage.script("return location.hash").await, "");
-}
-
 async fn an_administrator_finds_one_of_many_organizations(kind: Kind) {
     let stage = Stage::set(kind).await;
     let entries: Vec<Value> = (0..70).map(|i| entry(&format!("org-{i:02}"), "founded")).collect();
@@ -181,4 +170,69 @@ async fn a_theme_is_kept(kind: Kind) {
     stage.page.refresh().await.unwrap();
     stage.find("table.compact").await;
     assert_eq!(stage.script(ground).await, dark);
+}
+
+async fn a_link_signs_nobody_in_unasked(kind: Kind) {
+    let stage = Stage::set(kind).await;
+    stage.service.record(json!([entry("acme", "thing")])).await;
+    let mine = member("mia", "acme");
+    let link = format!("/organizations/acme#token={}", member("mallory", "acme"));
+    stage.open("/organizations/acme", &mine).await;
+    stage.until_text(".who .text", "mia").await;
+    let kept = "return sessionStorage.getItem('activity-logs.token')";
+
+    stage.open_address(&link).await;
+    stage.until_text("h1", "Sign in as somebody else?").await;
+    let said = stage.text(".sign-in p").await;
+    assert!(said.contains("signs in mallory") && said.contains("signed in as mia"), "{said}");
+    assert_eq!(stage.script("return location.hash").await, "", "the token has left the address");
+    assert_eq!(stage.script(kept).await, mine, "nothing has changed");
+    stage.click("button.primary").await;
+    stage.until_text(".who .text", "mia").await;
+
+    stage.open_address(&link).await;
+    stage.until_text("h1", "Sign in as somebody else?").await;
+    stage.click(".choices button:last-child").await;
+    stage.until_text(".who .text", "mallory").await;
+    assert_eq!(stage.address().await, "/organizations/acme");
+
+    // An address that `replaceState` would take for another host's.
+    stage.sign_out().await;
+    stage.open_address(&format!("//x/#token={mine}")).await;
+    stage.until_text(".who .text", "mia").await;
+    let href = stage.script("return location.href").await;
+    assert!(!href.as_str().unwrap().contains("token"), "{href}");
+}
+
+async fn an_address_asks_for_nothing_else(kind: Kind) {
+    let stage = Stage::set(kind).await;
+    stage.service.record(json!([entry("acme", "thing")])).await;
+    stage.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source":
+        "window.asked = []; const ask = window.fetch; \
+         window.fetch = (...a) => { asked.push(new URL(a[0].url ?? a[0], location.href).pathname); return ask(...a); }"}))
+        .await;
+    let mia = member("mia", "acme");
+    for (path, retry) in [
+        (
+            "/organizations/acme/activity-logs?entry=../../../organizations/umbrella/activity-logs",
+            false,
+        ),
+        ("/organizations/acme/activity-logs?entry=..", false),
+        ("/organizations/%2E%2E%2F%2E%2E%2F%2E%2E%2Fmetrics%3F/activity-logs", true),
+        ("/organizations/%21acme/activity-logs", true),
+    ] {
+        stage.open(path, &mia).await;
+        stage.find(if retry { ".content .state.error" } else { ".panel .state.error" }).await;
+        let asked = stage.script("return window.asked").await;
+        let asked: Vec<&str> = asked.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let known = [
+            "/api/v1/me",
+            "/api/v1/activity-types",
+            "/api/v1/organizations",
+            "/demo.json",
+            "/api/v1/organizations/acme/activity-logs",
+        ];
+        assert!(asked.contains(&"/api/v1/me"), "{asked:?}");
+        assert!(asked.iter().all(|path| known.contains(path)), "{path}: {asked:?}");
+    }
 }

@@ -109,19 +109,28 @@ impl Stage {
     /// Opens a path of the app, signed in by the token in the address.
     pub async fn open(&self, path: &str, token: &str) {
         let url = format!("http://{}{path}#token={token}", self.service.address());
-        // Where no app runs: another fragment alone would load nothing, and who is signed in stays.
+        self.forget_token().await;
+        self.page.goto(&url).await.unwrap();
+    }
+
+    /// Opens an address of the app as it is, in the tab as it is.
+    pub async fn open_address(&self, path: &str) {
+        // Another fragment alone would load nothing.
+        self.page.goto("about:blank").await.unwrap();
+        self.page.goto(&format!("http://{}{path}", self.service.address())).await.unwrap();
+    }
+
+    /// Makes the tab forget its token, where no app runs that would keep it once more.
+    async fn forget_token(&self) {
         self.page.goto(&format!("http://{}/livez", self.service.address())).await.unwrap();
         self.script("sessionStorage.removeItem('activity-logs.token')").await;
-        self.page.goto(&url).await.unwrap();
     }
 
     /// Opens the app with nobody signed in.
     pub async fn sign_out(&self) {
-        let url = |path| format!("http://{}{path}", self.service.address());
-        // Where no app runs that would keep its token once more.
-        self.page.goto(&url("/livez")).await.unwrap();
+        self.forget_token().await;
         self.script("sessionStorage.clear()").await;
-        self.page.goto(&url("/")).await.unwrap();
+        self.page.goto(&format!("http://{}/", self.service.address())).await.unwrap();
     }
 
     /// What the service answers to anybody.

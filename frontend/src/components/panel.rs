@@ -67,6 +67,7 @@ pub(crate) fn EntryDetails(
             {row("Address", entry.context.ip_address)}
             {row("Program", entry.context.user_agent)}
             {row("Request", entry.context.request_id)}
+            {row("Asked for", entry.question.as_ref().map(|question| question.as_str().to_owned()))}
             {row("Place in the log", entry.sequence.map(|sequence| sequence.to_string()))}
             {row("Id", Some(id))}
         </dl>

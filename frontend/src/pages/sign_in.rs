@@ -7,7 +7,7 @@ use leptos_router::hooks::use_navigate;
 use crate::api::{Anonymous, DemoPerson};
 use crate::ask::ask;
 use crate::browser::set_title;
-use crate::session::sessions;
+use crate::session::{Offer, sessions};
 use crate::url::dashboard_path;
 
 /// The page of everybody who is not signed in. `why` says what ended the session before.
@@ -49,6 +49,35 @@ pub(crate) fn SignIn(why: Option<String>) -> impl IntoView {
                     ></textarea>
                     <button class="primary" type="submit">"Sign in"</button>
                 </form>
+            </section>
+        </main>
+    }
+}
+
+/// Asks whether a link may sign somebody in while somebody is signed in.
+#[component]
+pub(crate) fn Offered(offer: Offer) -> impl IntoView {
+    let sessions = sessions();
+    set_title("Sign in");
+    let (given, kept) = offer.names();
+    let stay = {
+        let offer = offer.clone();
+        move |_| sessions.decide(offer.clone(), false)
+    };
+    let switch = move |_| sessions.decide(offer.clone(), true);
+    view! {
+        <main class="sign-in">
+            <section class="card">
+                <h1>"Sign in as somebody else?"</h1>
+                <p>
+                    "The link that you opened signs in " <bdi class="text">{given}</bdi>
+                    ". You are signed in as " <bdi class="text">{kept}</bdi>
+                    ". If you did not expect this, stay signed in."
+                </p>
+                <div class="choices">
+                    <button class="primary" type="button" on:click=stay>"Stay signed in"</button>
+                    <button type="button" on:click=switch>"Sign in with the link"</button>
+                </div>
             </section>
         </main>
     }
