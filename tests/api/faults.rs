@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use activity_logs_store::Options;
 use activity_logs_store::testing::TestDatabase;
-use activity_logs_tests::{Answer, Kind, TestService, admin, entry, on_both_databases, secret};
+use activity_logs_tests::{
+    Answer, Kind, TestService, admin, entry, member, on_both_databases, secret,
+};
 use reqwest::Method;
 use serde_json::json;
 use sqlx::{Connection as _, Executor as _};
 
 on_both_databases! {
     a_full_queue_answers_503_and_loses_nothing
+    eight_readings_of_one_caller_are_under_way_at_once
     a_reading_that_cannot_be_recorded_fails
     a_reading_that_takes_too_long_says_how_to_narrow_it
     stopping_finishes_what_was_accepted
@@ -65,6 +68,37 @@ async fn a_reading_that_takes_too_long_says_how_to_narrow_it(kind: Kind) {
         slow += 1;
     }
     assert!(slow > 0, "on a busy machine most answers are there at once, but not all");
+}
+
+async fn eight_readings_of_one_caller_are_under_way_at_once(kind: Kind) {
+    let database = kind.database().await;
+    let options = Options {
+        wait: Duration::from_secs(60),
+        reading_time: Duration::from_secs(1),
+        ..Options::default()
+    };
+    let service = TestService::start_on(database.url(), secret(), options).await.unwrap();
+    service.record(json!([entry("acme", "first")])).await;
+    let path = "/api/v1/organizations/acme/activity-logs/recent";
+    let (greedy, other) = (member("greedy", "acme"), member("other", "acme"));
+    // A reading is under way until its entry is committed.
+    let held = lock(kind, &database).await;
+    let all = (0..12).map(|_| service.get(path, &greedy));
+    let release = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        // Others have turns of their own: this one waits for the commit, like the first eight.
+        let others = tokio::time::timeout(Duration::from_secs(2), service.get(path, &other)).await;
+        assert!(others.is_err(), "{others:?}");
+        drop(held);
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(all), release);
+    let (read, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|a| a.status == 200);
+    assert_eq!((read.len(), refused.len()), (8, 4));
+    for answer in refused {
+        assert_eq!((answer.status.as_u16(), answer.problem()), (429, "too_many_requests"));
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    assert_eq!(service.get(path, &greedy).await.status, 200, "as soon as they are done");
 }
 
 async fn a_full_queue_answers_503_and_loses_nothing(kind: Kind) {
