@@ -225,7 +225,7 @@ async fn record_further(store: &Store, further: Vec<Further>) -> Vec<Further> {
             Ok(_) => {}
             // It was deleted meanwhile: the platform log keeps what was aimed at it.
             Err(RecordError::OrganizationDeleted(..)) => {
-                left.push(Further { log: None, ..counted })
+                left.push(Further { log: None, ..counted });
             }
             Err(error) => {
                 tracing::warn!(%error, "attempts that were counted are not recorded yet");

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use activity_logs_model::OrganizationId;
 use sqlx::migrate::MigrateError;
 
+/// The most characters of a database's own message: it may repeat what was sent.
+const MAX_MESSAGE: usize = 500;
+
 /// A database that fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,10 +19,10 @@ pub enum Error {
     #[error("the database URL can't be used: {0}")]
     DatabaseUrl(String),
     /// It does not answer, or is busy for too long; trying again later may help.
-    #[error("the database is not available: {0}")]
+    #[error("the database is not available: {}", shortened(.0))]
     Unavailable(sqlx::Error),
     /// A statement failed: a defect, or a database somebody else changed.
-    #[error("the database refused a statement: {0}")]
+    #[error("the database refused a statement: {}", shortened(.0))]
     Database(sqlx::Error),
     /// The schema can't be brought up to date.
     #[error("the database's schema can't be brought up to date: {0}")]
@@ -61,6 +64,14 @@ pub enum Error {
     /// The store was closed.
     #[error("the log is closed")]
     Closed,
+}
+
+fn shortened(error: &sqlx::Error) -> String {
+    let text = error.to_string();
+    match text.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 impl Error {
@@ -196,4 +207,19 @@ pub enum RecordError {
     /// The database fails.
     #[error(transparent)]
     Store(#[from] Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_database_repeats_is_cut() {
+        for make in [Error::Unavailable, Error::Database] {
+            let said = make(sqlx::Error::Protocol("ä".repeat(50_000))).to_string();
+            assert!(said.chars().count() < MAX_MESSAGE + 100 && said.ends_with('…'));
+        }
+        let short = Error::Database(sqlx::Error::Protocol("short".to_owned())).to_string();
+        assert!(short.ends_with("short"), "{short}");
+    }
 }
