@@ -16,7 +16,7 @@ use crate::auth::Verifier;
 use crate::serve::{Limits, Service, Settings};
 use crate::telemetry::{LogFormat, start_logs, tell_failure};
 use crate::token::{OrganizationArgument, WorkspaceArgument};
-use crate::{demo, import, openapi, token};
+use crate::{backup, demo, import, openapi, token};
 
 /// The audit trail of a platform: records what everybody does, for good, and shows each what
 /// their role lets them see.
@@ -52,8 +52,11 @@ enum Command {
     Demo(Demo),
     /// Record entries from NDJSON (plain or gzip; `-` is standard input).
     Import(Import),
-    /// Count everything anew, compare it with what listings are read from, and say what differs.
+    /// Recount everything, compare it with what listings are read from and with the schema, and say
+    /// what differs. The service may record meanwhile.
     Check(Check),
+    /// Copy a SQLite log to a new file while the service records.
+    Backup(Backup),
     /// Mint a token with the configured secret.
     Token(Token),
     /// Print the OpenAPI 3.1 document.
@@ -119,6 +122,14 @@ struct Import {
 
 #[derive(Args)]
 struct Check {
+    #[command(flatten)]
+    database: DatabaseUrl,
+}
+
+#[derive(Args)]
+struct Backup {
+    /// The copy, which does not exist yet.
+    file: PathBuf,
     #[command(flatten)]
     database: DatabaseUrl,
 }
@@ -239,9 +250,13 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check(arguments) => {
             start_logs(cli.log_format, &cli.log)?;
-            if !check(&open(&arguments.database).await?).await? {
+            if !check(&arguments.database).await? {
                 return Ok(ExitCode::FAILURE);
             }
+        }
+        Command::Backup(arguments) => {
+            start_logs(cli.log_format, &cli.log)?;
+            backup::run(&arguments.database.read()?, &arguments.file).await?;
         }
         Command::Token(arguments) => {
             start_logs(cli.log_format, &cli.log)?;
@@ -256,10 +271,9 @@ async fn open(database: &DatabaseUrl) -> anyhow::Result<Store> {
     Store::open(&database.read()?, Options::default()).await.context("opening the database")
 }
 
-/// Gives whether all is well.
-async fn check(store: &Store) -> anyhow::Result<bool> {
-    let check = store.check().await?;
-    store.close().await;
+/// Returns whether all is well.
+async fn check(database: &DatabaseUrl) -> anyhow::Result<bool> {
+    let check = activity_logs_store::check(&database.read()?).await.context("checking the log")?;
     for difference in &check.differences {
         eprintln!("{difference}");
     }

@@ -8,6 +8,7 @@ mod asset;
 pub mod attempts;
 mod audit;
 pub mod auth;
+mod backup;
 pub mod body;
 pub mod cli;
 mod connection;

@@ -11,6 +11,7 @@ use sqlx::{Connection as _, Executor as _};
 on_both_databases! {
     import_keeps_the_good_lines_and_names_the_bad
     a_check_fails_where_counts_do_not_agree
+    a_copy_of_the_log_passes_its_check
 }
 
 /// The program that `cargo xtask test` has built beside these tests.
@@ -113,7 +114,7 @@ fn tokens_say_what_was_asked_for() {
 #[test]
 fn help_names_every_command_and_no_secret() {
     let help = text(&run(program().arg("--help"), "").stdout);
-    for command in ["serve", "demo", "import", "token", "openapi"] {
+    for command in ["serve", "demo", "import", "check", "backup", "token", "openapi"] {
         assert!(help.contains(command), "{help}");
     }
     let serve =
@@ -208,4 +209,74 @@ async fn a_check_fails_where_counts_do_not_agree(kind: Kind) {
     assert_eq!(ill.status.code(), Some(1));
     let says = "run 1, log \"!\", list \"o*\": 63 entries are counted, and 64 are there";
     assert!(text(&ill.stderr).contains(says), "{}", text(&ill.stderr));
+}
+
+async fn a_copy_of_the_log_passes_its_check(kind: Kind) {
+    let database = kind.database().await;
+    let lines: Vec<String> = (0..200)
+        .map(|number| activity_logs_tests::entry("acme", &number.to_string()).to_string())
+        .collect();
+    let import =
+        |url: &str, input: &str| run(program().args(["import", "-", "--database-url", url]), input);
+    let check = |url: &str| run(program().args(["check", "--database-url", url]), "");
+    let imported = import(database.url(), &lines.join("\n"));
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("copy");
+    let mut backup = program();
+    backup.arg("backup").arg(&file).args(["--database-url", database.url()]);
+    let copied = run(&mut backup, "");
+    let other = kind.database().await;
+    let url = match kind {
+        Kind::Sqlite => {
+            assert!(copied.status.success(), "{}", text(&copied.stderr));
+            let again = run(&mut backup, "");
+            assert!(!again.status.success(), "the copy is not overwritten");
+            format!("sqlite:{}", file.display())
+        }
+        Kind::Postgres => {
+            let says = text(&copied.stderr);
+            assert!(!copied.status.success() && says.contains("pg_dump"), "{says}");
+            let dump = "--format=custom --no-owner --no-privileges --file";
+            postgres_program(
+                "pg_dump",
+                dump.split(' ').chain([file.to_str().unwrap(), database.url()]),
+            );
+            let restore = "--exit-on-error --no-owner --no-privileges --dbname";
+            postgres_program(
+                "pg_restore",
+                restore.split(' ').chain([other.url(), file.to_str().unwrap()]),
+            );
+            other.url().to_owned()
+        }
+    };
+    let well = check(&url);
+    assert!(well.status.success(), "{}", text(&well.stderr));
+    assert_eq!(text(&well.stdout), "200 entries, 0 runs of the index: all counts agree\n");
+    let imported = import(&url, &activity_logs_tests::entry("acme", "later").to_string());
+    assert!(imported.status.success(), "the copy is a log: {}", text(&imported.stderr));
+    assert!(check(&url).status.success());
+    assert!(text(&check(database.url()).stdout).starts_with("200 entries"));
+}
+
+/// Runs a program of PostgreSQL, which need not be on the path.
+fn postgres_program<'a>(name: &str, arguments: impl Iterator<Item = &'a str>) {
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<_> = installed.map(|entry| entry.path().join("bin").join(name)).collect();
+    found.retain(|path| path.exists());
+    found.sort();
+    let path = found.pop().unwrap_or_else(|| name.into());
+    let output = Command::new(path).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+}
+
+#[test]
+fn a_check_of_no_log_fails_and_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lgo.db");
+    let url = format!("sqlite:{}", path.display());
+    let checked = run(program().args(["check", "--database-url", &url]), "");
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(text(&checked.stderr).contains("lgo.db does not exist"), "{}", text(&checked.stderr));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }

@@ -112,12 +112,12 @@ pub struct SpanCount {
     pub entries: u64,
 }
 
-/// What came out of counting everything anew.
+/// What a recount has found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Check {
     /// How many entries there are.
     pub entries: u64,
-    /// How many runs of the index were made anew and compared.
+    /// How many runs of the index were made again and compared.
     pub runs: u64,
     /// What is not as the entries say, in words; empty if all is well. The first hundred.
     pub differences: Vec<String>,
@@ -173,9 +173,6 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes out a part of what deleted organizations have left, small enough that nobody waits
     /// for long; gives whether there may be more.
     async fn remove_some(&self) -> Result<bool, Error>;
-
-    /// See [`Store::check`](crate::Store::check).
-    async fn check(&self) -> Result<Check, Error>;
 
     /// The key that the database was made with: 32 random bytes.
     async fn secret(&self) -> Result<Vec<u8>, Error>;

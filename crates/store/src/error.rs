@@ -33,6 +33,9 @@ pub enum Error {
     /// The database does not keep this program from changing or removing entries; says why.
     #[error("the database does not keep entries from being changed: {0}")]
     Unprotected(String),
+    /// There is no log to check or copy; says what is there instead.
+    #[error("there is no log: {0}")]
+    NoLog(String),
     /// A file or folder of the database can't be used.
     #[error("{} can't be used: {error}", path.display())]
     File {

@@ -24,6 +24,11 @@ pub(crate) async fn lock_and_make(path: &Path, wait: Duration) -> Result<File, E
         builder.recursive(true).create(folder).map_err(|error| Error::file(folder, error))?;
     }
     let lock = lock(path, wait).await?;
+    if let Err(lost @ Error::NoLog(_)) = require_content(path)
+        && beside(path, "-wal").metadata().is_ok_and(|wal| wal.len() > 0)
+    {
+        return Err(lost);
+    }
     // A file that is there is not opened here: closing it would drop the locks that SQLite has on
     // it in this process.
     match private().create_new(true).open(path) {
@@ -34,7 +39,7 @@ pub(crate) async fn lock_and_make(path: &Path, wait: Duration) -> Result<File, E
     }
 }
 
-fn folder_of(path: &Path) -> Option<&Path> {
+pub(crate) fn folder_of(path: &Path) -> Option<&Path> {
     path.parent().filter(|folder| !folder.as_os_str().is_empty())
 }
 
@@ -71,6 +76,26 @@ async fn lock(path: &Path, wait: Duration) -> Result<File, Error> {
             is_told = true;
         }
         sleep(LOCK_PAUSE).await;
+    }
+}
+
+/// Refuses a path without a log before SQLite opens it: of an empty file it would remove the
+/// write-ahead log beside it, which may hold all entries.
+pub(crate) fn require_content(path: &Path) -> Result<(), Error> {
+    let length = |path: &Path| path.metadata().map(|metadata| metadata.len());
+    match length(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::NoLog(format!("{} does not exist", path.display())))
+        }
+        Err(error) => Err(Error::file(path, error)),
+        Ok(0) if length(&beside(path, "-wal")).is_ok_and(|length| length > 0) => {
+            Err(Error::NoLog(format!(
+                "{0} is empty, and {0}-wal has content that belongs to another file",
+                path.display()
+            )))
+        }
+        Ok(0) => Err(Error::NoLog(format!("{} is empty", path.display()))),
+        Ok(_) => Ok(()),
     }
 }
 

@@ -22,7 +22,7 @@ mod sqlite;
 pub mod testing;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -110,10 +110,7 @@ impl Store {
     /// can't be brought up to date.
     pub async fn open(url: &str, options: Options) -> Result<Self, Error> {
         let backend: Arc<dyn Backend> = match url.split_once(':') {
-            Some(("sqlite", path)) => {
-                let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-                Arc::new(sqlite::open(&path, &options).await?)
-            }
+            Some(("sqlite", path)) => Arc::new(sqlite::open(&sqlite_path(path), &options).await?),
             Some(("postgres" | "postgresql", _)) => {
                 database_url::check(url)?;
                 Arc::new(postgres::open(url, &options).await?)
@@ -292,16 +289,6 @@ impl Store {
         self.backend.log_states(ids).await
     }
 
-    /// Counts everything anew and compares it with the heads of the logs and the index that
-    /// listings are read from. Reads the whole log; what deleted organizations have left goes
-    /// first.
-    ///
-    /// # Errors
-    /// [`Error`] when the database fails.
-    pub async fn check(&self) -> Result<Check, Error> {
-        self.backend.check().await
-    }
-
     /// What this process knows of its own work, for those who watch it.
     pub fn watch(&self) -> Watched {
         self.backend.watch()
@@ -321,6 +308,42 @@ impl Store {
         self.writer.close().await;
         self.backend.close().await;
     }
+}
+
+/// Recounts everything in the database that the URL names and compares: the schema with that of the
+/// migrations, the entries with the heads of their logs, and the index that listings are read from
+/// with the entries. Reads the whole log in one snapshot, holds nobody up and removes nothing.
+///
+/// # Errors
+/// [`Error::NoLog`] when there is no log, or another [`Error`] when the database fails.
+pub async fn check(url: &str) -> Result<Check, Error> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) => sqlite::check(&sqlite_path(path), Options::default().wait).await,
+        Some(("postgres" | "postgresql", _)) => {
+            database_url::check(url)?;
+            postgres::check(url).await
+        }
+        _ => Err(Error::UnknownDatabase),
+    }
+}
+
+/// Copies the log in a SQLite file, as it is at one moment, to a new file; the service may record
+/// meanwhile.
+///
+/// # Errors
+/// [`Error::UnknownDatabase`] when the URL is of another database, [`Error::NoLog`] when there is
+/// no log, [`Error::File`] when the new file exists or can't be written.
+pub async fn backup(url: &str, file: &Path) -> Result<(), Error> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) => {
+            sqlite::backup(&sqlite_path(path), file, Options::default().wait).await
+        }
+        _ => Err(Error::UnknownDatabase),
+    }
+}
+
+fn sqlite_path(path: &str) -> PathBuf {
+    PathBuf::from(path.strip_prefix("//").unwrap_or(path))
 }
 
 /// What people search and sort organizations by: the name, a line break and the id, folded.

@@ -20,8 +20,8 @@ use super::{
     find_existing, insert_entries, is_taken_id,
 };
 use crate::backend::{
-    Backend, Check, Commit, ListingQuery, LogState, Page, Recorded, Removal, Removed, Scope,
-    SpanCount, Watched,
+    Backend, Commit, ListingQuery, LogState, Page, Recorded, Removal, Removed, Scope, SpanCount,
+    Watched,
 };
 use crate::index::state::Head;
 use crate::plan::{LogHead, LogKey, log_of, plan};
@@ -318,10 +318,6 @@ impl Backend for Database {
 
     async fn remove_some(&self) -> Result<bool, Error> {
         Database::remove_some(self).await
-    }
-
-    async fn check(&self) -> Result<Check, Error> {
-        self.check_all().await
     }
 
     async fn secret(&self) -> Result<Vec<u8>, Error> {

@@ -1,6 +1,6 @@
 //! What is PostgreSQL's own: how it is opened, locked and written in bulk.
 
-#[path = "check.rs"]
+#[path = "check/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 mod check;
 #[path = "entries.rs"]
@@ -19,6 +19,7 @@ mod role;
 #[path = "runs.rs"]
 #[expect(clippy::duplicate_mod, reason = "one text is compiled for each database")]
 mod runs;
+mod schema;
 #[path = "server.rs"]
 mod server;
 #[path = "spans.rs"]
@@ -36,12 +37,12 @@ use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
 use activity_logs_model::{Entry, JsonText};
-use sqlx::AssertSqlSafe;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _};
 use uuid::Uuid;
 
-use crate::backend::Backend as _;
+use crate::backend::{Backend as _, Check};
 use crate::clock::ClockWatch;
 use crate::index::seal::ListRow;
 use crate::index::state::Index;
@@ -49,6 +50,7 @@ use crate::plan::LogKey;
 use crate::{Error, LOCK_WAIT, Options, STANDING_CONNECTIONS};
 use log::{COLUMNS, VERSION, log_id, log_id_of, read_entry};
 use role::prove;
+use schema::differences as schema_differences;
 use transaction::begin_write;
 
 type Db = sqlx::Postgres;
@@ -138,6 +140,20 @@ pub(crate) async fn open(url: &str, options: &Options) -> Result<Database, Error
     database.ready().await.map_err(server::if_read_only)?;
     database.refresh().await?;
     Ok(database)
+}
+
+/// A transaction that reads what was committed when it began.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Recounts what a database holds; changes nothing but for the role of one that was restored.
+pub(crate) async fn check(url: &str) -> Result<Check, Error> {
+    let connect = PgConnectOptions::from_str(url)?.application_name("activity-logs check");
+    let mut connection = PgConnection::connect_with(&connect).await?;
+    schema::require_log(&mut connection).await?;
+    role::prepare(&mut connection).await?;
+    let checked = check::check_all(&mut connection).await;
+    connection.close().await?;
+    checked
 }
 
 /// Migrates as the user of the URL, who owns the schema; sqlx holds a lock meanwhile, so that

@@ -42,7 +42,7 @@ pub(super) fn unreadable(error: Unreadable) -> Error {
 }
 
 /// The positions of a run.
-fn positions(run: i64, run_entries: i64) -> Range<i64> {
+pub(super) fn positions(run: i64, run_entries: i64) -> Range<i64> {
     run * run_entries + 1..(run + 1) * run_entries + 1
 }
 
@@ -102,17 +102,17 @@ pub(super) async fn make_run(
     Ok(seal_facts(run, run_entries, &facts, &gone))
 }
 
-fn seal_facts(run: i64, run_entries: i64, facts: &Facts, gone: &[Key]) -> SealedRun {
+pub(super) fn seal_facts(run: i64, run_entries: i64, facts: &Facts, gone: &[Key]) -> SealedRun {
     seal(run, facts, gone, usize::try_from(run_entries / PACKED_PART).unwrap_or(0))
 }
 
-fn keys_without(keys: &[Key], facts: &Facts) -> Vec<Key> {
+pub(super) fn keys_without(keys: &[Key], facts: &Facts) -> Vec<Key> {
     let there: HashSet<Key> = facts.iter().map(|fact| fact.key).collect();
     keys.iter().filter(|key| !there.contains(key)).copied().collect()
 }
 
 /// The keys of a sealed run.
-async fn read_keys_of(connection: &mut Connection, run: i64) -> Result<Vec<Key>, Error> {
+pub(super) async fn read_keys_of(connection: &mut Connection, run: i64) -> Result<Vec<Key>, Error> {
     let rows = sqlx::query("SELECT keys FROM run_keys WHERE run = $1 ORDER BY chunk")
         .bind(run)
         .fetch_all(connection)

@@ -1,6 +1,7 @@
 //! What is SQLite's own: how it is opened, locked and written in bulk.
 
-#[path = "check.rs"]
+mod backup;
+#[path = "check/mod.rs"]
 mod check;
 #[path = "entries.rs"]
 mod entries;
@@ -28,19 +29,21 @@ use std::time::Duration;
 use activity_logs_model::Entry;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::{AssertSqlSafe, Connection as _, QueryBuilder};
 use uuid::Uuid;
 
-use crate::backend::Backend as _;
+use crate::backend::{Backend as _, Check};
 use crate::clock::ClockWatch;
 use crate::index::seal::ListRow;
 use crate::index::state::Index;
 use crate::plan::LogKey;
 use crate::{Error, LOCK_WAIT, Options, STANDING_CONNECTIONS, files};
+pub(crate) use backup::backup;
 use log::{COLUMNS, VERSION, log_id, log_id_of, read_entry};
-use schema::prove;
+use schema::{differences as schema_differences, prove};
 use transaction::begin_write;
 
 type Db = sqlx::Sqlite;
@@ -130,6 +133,27 @@ async fn open_files(path: &Path, options: &Options) -> Result<Database, Error> {
     };
     database.refresh().await?;
     Ok(database)
+}
+
+/// A transaction that reads what was committed when it began.
+const SNAPSHOT: &str = "BEGIN";
+
+/// Recounts what a file holds; changes nothing, and makes no file.
+pub(crate) async fn check(path: &Path, wait: Duration) -> Result<Check, Error> {
+    files::require_content(path)?;
+    let connect = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .pragma("query_only", "ON")
+        .busy_timeout(wait);
+    let mut connection = SqliteConnection::connect_with(&connect).await?;
+    let checked = match schema::require_log(&mut connection, path).await {
+        Ok(()) => check::check_all(&mut connection).await,
+        Err(error) => Err(error),
+    };
+    // What SQLite makes beside the file is removed by closing it.
+    connection.close().await?;
+    checked
 }
 
 /// The triggers that keep entries can't tell a repetition from an attack.

@@ -1,6 +1,7 @@
 //! The schema as the migrations make it, compared with that of a file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
@@ -35,16 +36,51 @@ async fn expected() -> Result<&'static Schema, Error> {
     Ok(EXPECTED.get_or_init(|| schema))
 }
 
-/// What of the schema is not as the migrations make it, in words.
-#[expect(dead_code, reason = "the check compares it next")]
+/// What of the schema is not as the migrations make it, and of the file not as SQLite writes it, in
+/// words.
 pub(super) async fn differences(connection: &mut SqliteConnection) -> Result<Vec<String>, Error> {
     let (expected, found) = (expected().await?, read(connection).await?);
     let mut differences: Vec<String> = missing_or_changed(expected, &found).collect();
+    // Indexes hold all rows and no others, and rows are as their tables say.
+    let told: Vec<String> =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *connection).await?;
+    differences.extend(told.into_iter().filter(|line| line != "ok"));
     let strange = found.keys().filter(|name| !expected.contains_key(name));
     differences
         .extend(strange.map(|(kind, name)| format!("the {kind} {name} is not of the schema")));
     Ok(differences)
 }
+
+/// Refuses a file that is not a log, or not of this program's schema.
+pub(super) async fn require_log(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<(), Error> {
+    let is_log = "SELECT COUNT(*) = 3 FROM sqlite_schema \
+        WHERE type = 'table' AND name IN ('_sqlx_migrations', 'service_head', 'entries')";
+    let found = sqlx::query_scalar::<_, bool>(is_log).fetch_one(&mut *connection).await;
+    let is_log = match found {
+        Ok(is_log) => is_log,
+        // NOTADB
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("26") => false,
+        Err(error) => return Err(error.into()),
+    };
+    if !is_log {
+        return Err(Error::NoLog(format!(
+            "{} has none; the newest entries of a running service are in the file beside it \
+             that ends in -wal, so make copies with `activity-logs backup`",
+            path.display()
+        )));
+    }
+    let applied: i64 = sqlx::query_scalar(APPLIED).fetch_one(connection).await?;
+    if applied == built_for() { Ok(()) } else { Err(Error::SchemaNotCurrent) }
+}
+
+fn built_for() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+const APPLIED: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success";
 
 /// Proves that the file still refuses to change or remove entries.
 ///

@@ -15,7 +15,6 @@ use crate::support::{
 };
 
 contract!(
-    a_check_tells_what_does_not_agree,
     pages_of_one_instant_are_exact,
     what_was_counted_is_counted_on,
     listings_hold_still_while_an_organization_goes,
@@ -25,7 +24,7 @@ contract!(
 );
 
 /// Entries of several logs, people and types; every tenth is late.
-fn mixed(count: usize) -> Vec<NewEntry> {
+pub(crate) fn mixed(count: usize) -> Vec<NewEntry> {
     let one = |number: usize| {
         let log = [Some("acme"), Some("acme"), Some("umbrella"), None][number % 4];
         let late = if number.is_multiple_of(10) { 300 } else { 0 };
@@ -38,45 +37,6 @@ fn mixed(count: usize) -> Vec<NewEntry> {
         new
     };
     (0..count).map(one).collect()
-}
-
-async fn differences(store: &Store) -> Vec<String> {
-    store.check().await.expect("a check").differences
-}
-
-async fn a_check_tells_what_does_not_agree(subject: Subject) {
-    let store = subject.open().await;
-    record(&store, mixed(600)).await;
-    let check = store.check().await.expect("a check");
-    assert_eq!((check.entries, check.differences.len()), (600, 0));
-    assert!(check.runs > 0, "something was compared");
-    let mut raw = subject.raw().await;
-    raw.drop_triggers().await;
-    let damage = [
-        "UPDATE run_lists SET entries = entries + 1 WHERE organization_id = '!' AND list = 'o*' AND run = 1",
-        "UPDATE run_lists SET content = (SELECT content FROM run_lists WHERE organization_id = '!' AND list = 'otWorkspace' AND run = 1) \
-         WHERE organization_id = '!' AND list = 'otUsers' AND run = 1",
-        "DELETE FROM run_lists WHERE organization_id = '!' AND list = 'ouada' AND run = 0",
-        "INSERT INTO run_lists SELECT organization_id, 'otOther', run, entries, content FROM run_lists \
-         WHERE organization_id = '!' AND list = 'otUsers' AND run = 1",
-        "DELETE FROM run_keys WHERE run = 1 AND chunk = 3",
-        "UPDATE runs SET entries = entries - 1 WHERE run = 1",
-        "UPDATE runs SET logs = bounds WHERE run = 0",
-        "UPDATE run_keys SET run = 99 WHERE run = 1",
-        "UPDATE logs SET next_sequence = next_sequence + 1 WHERE organization_id = 'acme'",
-        "UPDATE service_head SET position = position + 600",
-        "DELETE FROM runs WHERE run = 0",
-    ];
-    for statement in damage {
-        let before = differences(&store).await;
-        assert!(raw.must(statement).await > 0, "{statement}: done to nothing");
-        let after = differences(&store).await;
-        let is_new = |difference: &&String| !before.contains(difference);
-        assert!(
-            after.iter().any(|difference| is_new(&difference)),
-            "{statement}: not told beyond {before:?}"
-        );
-    }
 }
 
 async fn pages_of_one_instant_are_exact(subject: Subject) {
@@ -168,7 +128,7 @@ async fn listings_hold_still_while_an_organization_goes(subject: Subject) {
         }
         states.insert(left);
     }
-    assert_eq!(differences(&nodes[1]).await, [""; 0]);
+    assert_eq!(subject.differences().await, [""; 0]);
     let rows = "SELECT CAST(COUNT(*) AS TEXT) FROM run_lists WHERE organization_id = 'acme' \
                 UNION ALL SELECT CAST(COUNT(*) AS TEXT) FROM entries WHERE organization_id = 'acme'";
     assert_eq!(raw.texts(rows).await, ["0", "0"], "seen in {} states", states.len());

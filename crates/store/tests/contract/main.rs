@@ -22,6 +22,7 @@ macro_rules! contract {
 }
 
 mod away;
+mod checking;
 mod counting;
 mod idempotency;
 mod opening;

@@ -18,7 +18,7 @@ use activity_logs_model::{
 };
 use activity_logs_store::testing::TestDatabase;
 use activity_logs_store::{
-    Clock, ListingQuery, Options, RecordError, Recorded, Scope, SpanCount, Store,
+    Clock, ListingQuery, Options, RecordError, Recorded, Scope, SpanCount, Store, check,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -87,6 +87,11 @@ impl Subject {
     /// The file, if it is one.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.url().strip_prefix("sqlite:").map(Path::new)
+    }
+
+    /// What a check tells.
+    pub(crate) async fn differences(&self) -> Vec<String> {
+        check(self.url()).await.expect("a check").differences
     }
 
     pub(crate) async fn open(&self) -> Store {
