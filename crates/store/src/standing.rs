@@ -3,10 +3,12 @@
 //! slow readings can make them wait.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use activity_logs_model::OrganizationId;
 use activity_logs_model::wire::OrganizationItem;
 use sqlx::{Executor as _, QueryBuilder, Row as _};
+use tokio::time::timeout;
 
 use super::log::{corrupt, push_in, to_i64, to_u64};
 use super::{Database, Db, MIGRATIONS, TRY_WRITING, begin_write, prove};
@@ -16,6 +18,8 @@ use crate::error::is_busy;
 
 /// What is written, and taken back, to see whether there is space again.
 const PROBE_BYTES: usize = 256 * 1024;
+/// How long a connection may take to answer.
+const PROOF_WAIT: Duration = Duration::from_secs(1);
 
 impl Database {
     /// Notes whether what was written has reached the database.
@@ -61,14 +65,18 @@ impl Database {
     }
 
     /// Whether the connections can't change or remove entries: one that tries, and those that
-    /// record and read as far as they are free.
+    /// record and read as far as they are free. One that broke while it was idle proves nothing: it
+    /// is replaced before anything is done on it.
     async fn prove_protected(&self) -> Result<(), Error> {
         let mut probe = self.probe.acquire().await?;
         prove(&mut probe).await?;
         drop(probe);
         for pool in [&self.writer, &self.readers, &self.standing] {
             if let Some(mut connection) = pool.try_acquire() {
-                prove(&mut connection).await?;
+                match timeout(PROOF_WAIT, prove(&mut connection)).await {
+                    Ok(Err(Error::Unavailable(_))) | Err(_) => connection.close_on_drop(),
+                    Ok(proof) => proof?,
+                }
             }
         }
         Ok(())

@@ -253,6 +253,26 @@ async fn a_cut_network_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_broke_while_idle_keep_nothing_from_being_ready() {
+    let subject = Subject::postgres(256).await;
+    let store = subject.open_with(waiting(WAIT)).await;
+    let written = record(&store, entries(Some("acme"), 2)).await;
+    let mut readings = JoinSet::new();
+    for _ in 0..40 {
+        let (store, id) = (store.clone(), written[0].id);
+        readings.spawn(async move { store.find(Scope::Everything, &EVERYTHING, id).await });
+    }
+    readings.join_all().await;
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let ended = subject.raw().await.must(others).await;
+    assert!(ended > 4, "{ended} connections were idle");
+    store.ready().await.expect("ready at once");
+    store.head().await.expect("a new connection");
+    record(&store, entries(Some("acme"), 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_network_is_told() {
     let subject = Subject::postgres(256).await;
     let proxy = Proxy::before(subject.url()).await;
