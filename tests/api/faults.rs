@@ -1,5 +1,7 @@
 //! Faults as callers meet them: a busy queue, a database that is away, and a stop.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use activity_logs_store::Options;
@@ -231,4 +233,34 @@ async fn a_database_that_is_away_answers_503_and_comes_back_by_itself() {
     assert_eq!(after.status, 201, "{after:?}");
     let log = service.get(path, &admin()).await;
     assert_eq!(log.body["total"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_answers_503_until_there_is_space() {
+    let database = TestDatabase::sqlite();
+    let pages = Arc::new(AtomicU32::new(80));
+    let options = Options { most_pages: pages.clone(), ..Options::default() };
+    let service = TestService::start_on(database.url(), secret(), options).await.unwrap();
+    let mut large = entry("acme", "large");
+    large["old_value"] = "x".repeat(20_000).into();
+    let mut recorded = 0;
+    let full = loop {
+        let answer = service.record(json!([large])).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        recorded += 1;
+        assert!(recorded < 80, "the disk has a bound");
+    };
+    for answer in [full, service.record(json!([large])).await] {
+        assert_eq!((answer.status.as_u16(), answer.problem()), (503, "database_unavailable"));
+        assert!(!answer.header("retry-after").is_empty());
+    }
+    let ready = async || Answer::of(service.request(Method::GET, "/readyz", None)).await.status;
+    assert_eq!(ready().await, 503);
+    pages.store(10_000, Ordering::Relaxed);
+    assert_eq!(ready().await, 200);
+    assert_eq!(service.record(json!([large])).await.status, 201);
+    let log = service.get("/api/v1/organizations/acme/activity-logs", &admin()).await;
+    assert_eq!(log.body["total"], recorded + 1);
 }
