@@ -100,10 +100,18 @@ pub fn configure(config: &mut ServiceConfig, app: Data<App>, metrics: Option<Dat
                 "/openapi.json",
                 [(Method::GET, web::route().to(service::get_openapi))],
             ))
+            .service(resource(
+                "/openapi-3.0.json",
+                [(Method::GET, web::route().to(service::get_openapi_3_0))],
+            ))
             .default_service(web::to(not_found)),
     );
     config
         .service(resource("/openapi.json", [(Method::GET, web::route().to(service::get_openapi))]))
+        .service(resource(
+            "/openapi-3.0.json",
+            [(Method::GET, web::route().to(service::get_openapi_3_0))],
+        ))
         .service(resource("/livez", [(Method::GET, web::route().to(service::get_livez))]))
         .service(resource("/readyz", [(Method::GET, web::route().to(service::get_readyz))]));
     // What is left out is not there for browsers either, who would get the page.

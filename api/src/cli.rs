@@ -59,8 +59,8 @@ enum Command {
     Backup(Backup),
     /// Mint a token with the configured secret.
     Token(Token),
-    /// Print the OpenAPI 3.1 document.
-    Openapi,
+    /// Print the OpenAPI document.
+    Openapi(Openapi),
 }
 
 #[derive(Args)]
@@ -166,6 +166,21 @@ struct Token {
     expires_in: Duration,
 }
 
+#[derive(Args)]
+struct Openapi {
+    /// The version of OpenAPI that it is told in.
+    #[arg(long, env = "ACTIVITY_LOGS_OPENAPI_VERSION", value_enum, default_value = "3.1")]
+    version: OpenapiVersion,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OpenapiVersion {
+    #[value(name = "3.1")]
+    V3_1,
+    #[value(name = "3.0")]
+    V3_0,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum RoleArgument {
     Admin,
@@ -262,7 +277,10 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             start_logs(cli.log_format, &cli.log)?;
             println!("{}", mint(arguments)?);
         }
-        Command::Openapi => print!("{}", openapi::document()),
+        Command::Openapi(arguments) => match arguments.version {
+            OpenapiVersion::V3_1 => print!("{}", openapi::document()),
+            OpenapiVersion::V3_0 => print!("{}", openapi::document_3_0()),
+        },
     }
     Ok(ExitCode::SUCCESS)
 }

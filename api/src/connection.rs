@@ -256,7 +256,7 @@ mod tests {
         assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"));
         assert!(head.contains(&format!("content-length: {}\r\n", body.len())));
         let problem: Problem = serde_json::from_str(body).unwrap();
-        assert_eq!(problem.code, ProblemCode::MalformedRequest);
+        assert_eq!(problem.code, Some(ProblemCode::MalformedRequest));
 
         let after = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok{REFUSAL}");
         assert_eq!(find_refusal(after.as_bytes()).unwrap().0, after.len() - REFUSAL.len());

@@ -20,6 +20,7 @@ pub mod extract;
 mod import;
 pub mod metrics;
 pub mod openapi;
+mod pages;
 pub mod problem;
 pub mod routes;
 pub mod serve;

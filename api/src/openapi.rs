@@ -1,26 +1,30 @@
-//! The OpenAPI 3.1 document, made from the code.
+//! The OpenAPI 3.1 document, made from the code, and the same in OpenAPI 3.0.
 
-use std::collections::BTreeMap;
+mod everywhere;
+mod older;
+mod problems;
 
 use activity_logs_model::{
-    Action, AsOf, OrganizationId, Outcome, Problem, ProblemCode, Timestamp, Type, UserId,
-    WorkspaceId,
+    Action, AsOf, OrganizationId, Outcome, Problem, Timestamp, Type, UserId, WorkspaceId,
 };
-use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{IntoParams, OpenApi, PartialSchema as _};
 
-use crate::problem::PROBLEM_JSON;
+use self::everywhere::{BearerTokens, Descriptions, RequestIds};
+pub(crate) use self::problems::*;
+
 use crate::routes::{activity_logs, organizations, service};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Activity Logs",
-        description = "The audit trail of a multi-tenant platform: every action is a permanent entry, read by each as far as their role lets them see.",
+        description = "The audit trail of a multi-tenant platform: every action is a permanent entry, read by each as far as their role lets them see.\n\nErrors are problems of RFC 9457. Programs decide by `code`; codes may be added. Unknown parameters and fields are refused. The pages of a list are found by the `Link` header (RFC 8288), whose addresses are relative to the request's own.",
+        contact(name = "The maintainers of Activity Logs"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    servers((url = "/", description = "The service that this document comes from")),
     paths(
         activity_logs::record_activity_logs,
         activity_logs::list_activity_logs,
@@ -34,11 +38,12 @@ use crate::routes::{activity_logs, organizations, service};
         service::get_me,
         service::list_activity_types,
         service::get_openapi,
+        service::get_openapi_3_0,
         service::get_livez,
         service::get_readyz,
         service::get_metrics,
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, PageSize)),
     tags(
         (name = "Recording", description = "For services that report what happens on the platform."),
         (name = "Reading", description = "For people and programs that look at what happened. Each reading is recorded itself."),
@@ -46,27 +51,21 @@ use crate::routes::{activity_logs, organizations, service};
         (name = "Service", description = "The caller, the catalog and the service itself."),
     ),
     security(("bearer" = [])),
-    modifiers(&BearerTokens),
+    modifiers(&BearerTokens, &RequestIds, &Descriptions),
 )]
 struct Document;
-
-struct BearerTokens;
-
-impl Modify for BearerTokens {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("JWT")
-            .description(Some("A JSON Web Token; its claims alone decide what the caller may do."))
-            .build();
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 /// The document as JSON text, ending in a line break.
 pub fn document() -> String {
     let mut text = Document::openapi().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The same in OpenAPI 3.0.3, for tools that read no 3.1.
+pub fn document_3_0() -> String {
+    let document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&older::to_3_0(document)).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -80,19 +79,19 @@ pub(crate) struct ListingPage {
     #[param(minimum = 1, maximum = 1_000_000_000, default = 1)]
     page: Option<u64>,
     /// How many entries a page holds.
-    #[param(inline, value_type = Option<PageSize>)]
     page_size: Option<PageSize>,
     /// The `as_of` of an earlier answer: pins the listing, so that nothing shifts.
     as_of: Option<AsOf>,
 }
 
 /// How many items a page holds.
-struct PageSize;
+pub(crate) struct PageSize;
 
 impl utoipa::PartialSchema for PageSize {
     fn schema() -> RefOr<utoipa::openapi::schema::Schema> {
         utoipa::openapi::ObjectBuilder::new()
             .schema_type(utoipa::openapi::schema::Type::Integer)
+            .description(Some("How many items a page holds."))
             .enum_values(Some([25, 50, 100]))
             .default(Some(25.into()))
             .into()
@@ -121,9 +120,10 @@ pub(crate) struct OrganizationFilter {
     /// Workspaces.
     #[param(max_items = 100)]
     workspace_id: Option<Vec<WorkspaceId>>,
-    /// The earliest instant, included.
+    /// The earliest `occurred_at`, included. What is recorded late may have happened before it, so
+    /// this does not find what is new since an earlier reading.
     from: Option<Timestamp>,
-    /// The latest instant, excluded.
+    /// The latest `occurred_at`, excluded.
     to: Option<Timestamp>,
 }
 
@@ -174,7 +174,6 @@ pub(crate) struct OrganizationSearch {
     #[param(minimum = 1, maximum = 1_000_000_000, default = 1)]
     page: Option<u64>,
     /// How many organizations a page holds.
-    #[param(inline, value_type = Option<PageSize>)]
     page_size: Option<PageSize>,
 }
 
@@ -183,79 +182,102 @@ pub(crate) struct OrganizationSearch {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes parameters that the model parses")]
 pub(crate) struct Confirmation {
-    /// The organization's id once more.
-    confirm: OrganizationId,
+    /// The organization's id once more. There is no example, so that nothing that fills in examples
+    /// confirms.
+    #[param(inline, value_type = RepeatedId)]
+    confirm: RepeatedId,
 }
 
-macro_rules! problems {
-    ($(#[$doc:meta])* $name:ident: $($code:ident)+) => {
-        $(#[$doc])*
-        pub(crate) struct $name;
+/// The id of an organization that is to end: its example names none that anybody has.
+pub(crate) struct EndingId;
 
-        impl IntoResponses for $name {
-            fn responses() -> BTreeMap<String, RefOr<Response>> {
-                problem_responses(&[$(ProblemCode::$code),+])
+impl utoipa::PartialSchema for EndingId {
+    fn schema() -> RefOr<Schema> {
+        id_schema(&["no-such-organization"])
+    }
+}
+
+impl utoipa::ToSchema for EndingId {}
+
+struct RepeatedId;
+
+impl utoipa::PartialSchema for RepeatedId {
+    fn schema() -> RefOr<Schema> {
+        id_schema(&[])
+    }
+}
+
+impl utoipa::ToSchema for RepeatedId {}
+
+fn id_schema(examples: &[&str]) -> RefOr<Schema> {
+    let mut schema = OrganizationId::schema();
+    if let RefOr::T(Schema::Object(id)) = &mut schema {
+        id.description = None;
+        id.examples = examples.iter().copied().map(Into::into).collect();
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn written() -> Value {
+        serde_json::from_str(&document()).unwrap()
+    }
+
+    #[test]
+    fn what_ends_an_organization_is_not_filled_in_by_examples() {
+        let document = written();
+        let ending = &document["paths"]["/api/v1/organizations/{organization_id}"]["delete"];
+        let schema = |name: &str| {
+            let parameters = ending["parameters"].as_array().unwrap();
+            parameters.iter().find(|parameter| parameter["name"] == name).unwrap()["schema"].clone()
+        };
+        let (path, confirm) = (schema("organization_id"), schema("confirm"));
+        assert_eq!(path["examples"], serde_json::json!(["no-such-organization"]));
+        for schema in [&path, &confirm] {
+            assert!(schema["pattern"].is_string() && schema.get("$ref").is_none(), "{schema}");
+        }
+        assert!(confirm.get("examples").is_none() && confirm.get("example").is_none());
+        assert_ne!(path, confirm);
+    }
+
+    #[test]
+    fn fields_that_may_be_null_are_described_where_clients_look() {
+        let document = written();
+        let mut seen = 0;
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+                if property.get("oneOf").is_some() {
+                    assert!(property["description"].is_string(), "{name}.{field}");
+                    seen += 1;
+                }
             }
         }
-    };
-}
-
-problems!(
-    /// Those of operations that any valid token may use.
-    SignedProblems: MissingToken InvalidToken MalformedParameters KeysUnavailable InternalError
-);
-problems!(
-    /// Those of the list of organizations.
-    OrganizationProblems: MissingToken InvalidToken Forbidden MalformedParameters InvalidParameters
-        TooManyRequests DatabaseUnavailable KeysUnavailable InternalError
-);
-problems!(
-    /// Those of readings.
-    ReadProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound OrganizationDeleted
-        InvalidParameters TooManyRequests QueueFull ReadingTooSlow DatabaseUnavailable ReadingNotRecorded KeysUnavailable InternalError
-);
-problems!(
-    /// Those of recording.
-    RecordProblems: MalformedJson MalformedParameters MissingToken InvalidToken Forbidden RequestTimeout IdConflict
-        OrganizationDeleted BodyTooLarge UnsupportedMediaType InvalidEntries QueueFull
-        DatabaseUnavailable ReadingNotRecorded KeysUnavailable InternalError
-);
-problems!(
-    /// Those of the end of an organization.
-    RemovalProblems: MalformedParameters MissingToken InvalidToken Forbidden NotFound
-        OrganizationDeleted InvalidParameters TooManyRequests QueueFull DatabaseUnavailable ReadingNotRecorded
-        KeysUnavailable InternalError
-);
-problems!(
-    /// Those of the metrics.
-    MetricsProblems: InternalError
-);
-problems!(
-    /// Those of the readiness check.
-    HealthProblems: DatabaseUnavailable KeysUnavailable InternalError
-);
-
-/// One response for each status, naming its codes: the table of [`ProblemCode`] as documentation.
-fn problem_responses(codes: &[ProblemCode]) -> BTreeMap<String, RefOr<Response>> {
-    let mut by_status: BTreeMap<u16, Vec<ProblemCode>> = BTreeMap::new();
-    for code in codes {
-        by_status.entry(code.status()).or_default().push(*code);
+        assert!(seen > 4);
     }
-    let response = |status: u16, codes: &[ProblemCode]| {
-        let words: Vec<String> =
-            codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.title())).collect();
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        let mut response =
-            ResponseBuilder::new().description(words.join(". ")).content(PROBLEM_JSON, content);
-        let header = |text: &str| HeaderBuilder::new().description(Some(text)).build();
-        if matches!(status, 401 | 403) {
-            response = response.header("WWW-Authenticate", header("The challenge of RFC 6750"));
+
+    #[test]
+    fn every_operation_is_described_and_has_a_request_id() {
+        let document = written();
+        let mut seen = 0;
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                assert!(operation["description"].is_string(), "{method} {path}");
+                let parameters = operation["parameters"].as_array().unwrap();
+                let id = serde_json::json!({"$ref": "#/components/parameters/X-Request-Id"});
+                assert!(parameters.contains(&id), "{method} {path}");
+                for (status, response) in operation["responses"].as_object().unwrap() {
+                    let header = &response["headers"]["X-Request-Id"];
+                    assert!(header.is_object(), "{method} {path} {status}");
+                }
+                seen += 1;
+            }
         }
-        if matches!(status, 429 | 503) {
-            let text = "Seconds after which to try again; none with `reading_too_slow`";
-            response = response.header("Retry-After", header(text));
-        }
-        RefOr::T(response.build())
-    };
-    by_status.iter().map(|(status, codes)| (status.to_string(), response(*status, codes))).collect()
+        assert!(seen >= 15);
+        assert_eq!(document["servers"][0]["url"], "/");
+    }
 }

@@ -84,10 +84,12 @@ impl ApiError {
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         let retry_after = match problem.code {
-            ProblemCode::QueueFull
-            | ProblemCode::ReadingNotRecorded
-            | ProblemCode::TooManyRequests => Some(BUSY_RETRY_SECONDS),
-            ProblemCode::DatabaseUnavailable | ProblemCode::KeysUnavailable => {
+            Some(
+                ProblemCode::QueueFull
+                | ProblemCode::ReadingNotRecorded
+                | ProblemCode::TooManyRequests,
+            ) => Some(BUSY_RETRY_SECONDS),
+            Some(ProblemCode::DatabaseUnavailable | ProblemCode::KeysUnavailable) => {
                 Some(AWAY_RETRY_SECONDS)
             }
             // A reading that took too long would only take too long again.
@@ -150,7 +152,8 @@ impl From<RecordError> for ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.problem.code.as_str(), self.problem.detail)
+        let code = self.problem.code.map_or("problem", ProblemCode::as_str);
+        write!(f, "{code}: {}", self.problem.detail)
     }
 }
 
@@ -162,12 +165,12 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self.problem.code {
-            ProblemCode::MissingToken => {
+            Some(ProblemCode::MissingToken) => {
                 response
                     .insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"activity-logs\""));
             }
             // RFC 6750, section 3; the detail is one of our own sentences, free of quotes.
-            ProblemCode::InvalidToken => {
+            Some(ProblemCode::InvalidToken) => {
                 let challenge = format!(
                     "Bearer realm=\"activity-logs\", error=\"invalid_token\", error_description=\"{}\"",
                     self.problem
@@ -178,13 +181,13 @@ impl ResponseError for ApiError {
                 response.insert_header((header::WWW_AUTHENTICATE, challenge));
             }
             // RFC 6750, section 3.1: the token is good, but not for this.
-            ProblemCode::Forbidden => {
+            Some(ProblemCode::Forbidden) => {
                 let challenge = "Bearer realm=\"activity-logs\", error=\"insufficient_scope\"";
                 response.insert_header((header::WWW_AUTHENTICATE, challenge));
             }
             _ => {}
         }
-        if self.problem.code == ProblemCode::RequestTimeout {
+        if self.problem.code == Some(ProblemCode::RequestTimeout) {
             response.force_close();
         }
         if let Some(seconds) = self.retry_after {

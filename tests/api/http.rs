@@ -174,7 +174,13 @@ async fn the_reference_is_found_behind_a_proxy_and_kept_by_clients() {
     let script = String::from_utf8(connection.answer(false).await.body).unwrap();
     assert!(script.contains("\"../openapi.json\""), "{script}");
 
-    for path in ["/docs/swagger-ui-bundle.js", "/openapi.json", "/api/v1/openapi.json"] {
+    for path in [
+        "/docs/swagger-ui-bundle.js",
+        "/openapi.json",
+        "/api/v1/openapi.json",
+        "/openapi-3.0.json",
+        "/api/v1/openapi-3.0.json",
+    ] {
         connection.send(get(path, "")).await.unwrap();
         let plain = connection.answer(false).await;
         connection.send(get(path, "Accept-Encoding: gzip\r\n")).await.unwrap();

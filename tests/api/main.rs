@@ -4,6 +4,7 @@
 
 mod access;
 mod days;
+mod documented;
 mod faults;
 mod http;
 mod ids;

@@ -2,6 +2,7 @@
 //! own, asked over HTTP.
 
 pub mod browser;
+pub mod documented;
 pub mod generated;
 pub mod raw;
 pub mod served;
@@ -240,17 +241,25 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the answer. A problem must be one that the operation's document
+    /// names.
     ///
     /// # Panics
-    /// When there is no answer, or it is no JSON.
+    /// When there is no answer, it is no JSON, or the document says nothing of it.
     pub async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.expect("the service answers");
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await.expect("the service answers");
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("the answer arrives whole");
         let body =
             serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text}"));
-        Self { status, headers, body }
+        let answer = Self { status, headers, body };
+        if !status.is_success() {
+            documented::check(method.as_str(), &path, status.as_u16(), answer.problem());
+        }
+        answer
     }
 
     /// A header's text, empty where it is missing.

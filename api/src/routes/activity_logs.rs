@@ -13,11 +13,9 @@ use activity_logs_model::{
     ProblemCode, ServedEntry, Timestamp, Visibility,
 };
 use activity_logs_store::{Clock as _, Error, ListingQuery, Scope, Store, SystemClock};
-use actix_web::http::header;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::try_join;
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::attempts::Attempt;
@@ -25,8 +23,10 @@ use crate::audit::{Look, live, record_attempt, record_look};
 use crate::days::{find_zone, last_days};
 use crate::extract::{GlobalReader, OrganizationReader, Recorder, app, entry_id, shared_app};
 use crate::openapi::{
-    Days, GlobalFilter, ListingPage, OrganizationFilter, ReadProblems, RecentLimit, RecordProblems,
+    Days, EntryProblems, GlobalFilter, GlobalProblems, ListProblems, ListingPage,
+    OrganizationFilter, RecentLimit, RecordProblems,
 };
+use crate::pages;
 use crate::problem::ApiError;
 
 type Answer = Result<HttpResponse, ApiError>;
@@ -35,8 +35,16 @@ type Answer = Result<HttpResponse, ApiError>;
 ///
 /// Records 1 to 1,000 entries, all of them or none. The answer is sent only after they are
 /// durable. The same id with the same content is a duplicate, so a request may be repeated.
+///
+/// A body has at most 4 MiB (unpacked, where it is sent with `Content-Encoding: gzip`), each value
+/// at most 64 KiB. What an action asks of the values is in `GET /api/v1/activity-types`.
 #[utoipa::path(post, path = "/api/v1/activity-logs", tag = "Recording",
-    request_body = record::RecordRequest,
+    request_body(content = record::RecordRequest, example = json!({"entries": [{
+        "id": "0198b1e0-5c1e-7a33-9a0e-3f6f5d2f8a11",
+        "type": "Organization", "action": "Update",
+        "user": {"id": "ada", "name": "Ada Abara"},
+        "organization": {"id": "acme", "name": "Acme"},
+        "identifier": "Acme", "old_value": "Premium", "new_value": "Enterprise"}]})),
     responses((status = 201, description = "Recorded", body = RecordResponse), RecordProblems))]
 pub async fn record_activity_logs(
     caller: Recorder,
@@ -93,7 +101,7 @@ pub async fn record_activity_logs(
 /// Everything the caller sees, over all organizations and the platform log, newest first.
 #[utoipa::path(get, path = "/api/v1/activity-logs", tag = "Reading",
     params(ListingPage, OrganizationFilter, GlobalFilter),
-    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last; relative to the address asked for"))), ReadProblems))]
+    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last, pinned by `as_of`; relative to the address asked for"))), GlobalProblems))]
 pub async fn list_activity_logs(reader: GlobalReader, request: HttpRequest) -> Answer {
     let parameters = ListingParameters::parse(
         request.query_string(),
@@ -109,7 +117,7 @@ pub async fn list_activity_logs(reader: GlobalReader, request: HttpRequest) -> A
 /// The organization's entries as far as the caller sees them, newest first.
 #[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs", tag = "Reading",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), ListingPage, OrganizationFilter),
-    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last; relative to the address asked for"))), ReadProblems))]
+    responses((status = 200, description = "One page", body = Listing, headers(("Link" = String, description = "RFC 8288: first, prev, next, last, pinned by `as_of`; relative to the address asked for"))), ListProblems))]
 pub async fn list_organization_activity_logs(
     reader: OrganizationReader,
     request: HttpRequest,
@@ -129,7 +137,7 @@ pub async fn list_organization_activity_logs(
 /// What people did last, for a dashboard: without the entries about reading the log.
 #[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs/recent", tag = "Reading",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), RecentLimit),
-    responses((status = 200, description = "The newest entries", body = Recent), ReadProblems))]
+    responses((status = 200, description = "The newest entries", body = Recent), ListProblems))]
 pub async fn list_recent_organization_activity_logs(
     reader: OrganizationReader,
     request: HttpRequest,
@@ -152,7 +160,7 @@ pub async fn list_recent_organization_activity_logs(
 /// one `type` or `outcome` the same count. The last day is today in the time zone.
 #[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs/days", tag = "Reading",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), Days),
-    responses((status = 200, description = "The days, oldest first", body = DailyActivity), ReadProblems))]
+    responses((status = 200, description = "The days, oldest first", body = DailyActivity), ListProblems))]
 pub async fn count_organization_activity_logs(
     reader: OrganizationReader,
     request: HttpRequest,
@@ -195,16 +203,18 @@ pub async fn count_organization_activity_logs(
 /// Finds the entry in any log the caller sees; the newest, where several logs have the id.
 #[utoipa::path(get, path = "/api/v1/activity-logs/{id}", tag = "Reading",
     params(("id" = uuid::Uuid, Path, description = "The entry")),
-    responses((status = 200, description = "The entry", body = ServedEntry), ReadProblems))]
+    responses((status = 200, description = "The entry", body = ServedEntry), EntryProblems))]
 pub async fn get_activity_log(reader: GlobalReader, request: HttpRequest) -> Answer {
     entry(&request, &reader.caller, &reader.visibility, None).await
 }
 
 /// Get an entry of an organization
+///
+/// One entry of the organization's log, as far as the caller sees it.
 #[utoipa::path(get, path = "/api/v1/organizations/{organization_id}/activity-logs/{id}", tag = "Reading",
     params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"),
         ("id" = uuid::Uuid, Path, description = "The entry")),
-    responses((status = 200, description = "The entry", body = ServedEntry), ReadProblems))]
+    responses((status = 200, description = "The entry", body = ServedEntry), EntryProblems))]
 pub async fn get_organization_activity_log(
     reader: OrganizationReader,
     request: HttpRequest,
@@ -317,38 +327,17 @@ async fn listing(
     let (page, ()) = try_join(read, recorded).await?;
     let total_pages = parameters.page_size.pages(page.total);
     let as_of = store.as_of(as_of);
-    let links = links(&parameters, &as_of, total_pages);
+    let query = |page| parameters.query_for(page, as_of.clone());
+    let links = pages::links(parameters.page, total_pages, query);
     let listing = Listing {
         items: page.entries.into_iter().map(|entry| visibility.serve(entry)).collect(),
         page: parameters.page,
         page_size,
         total: page.total,
         total_pages,
-        as_of,
+        as_of: as_of.clone(),
     };
-    Ok(json_with_links(&listing, &links))
-}
-
-fn json_with_links(body: &impl Serialize, links: &str) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::LINK, links)).json(body)
-}
-
-/// The `Link` header (RFC 8288): other pages of the same listing, pinned to its position. They are
-/// relative to the address that was asked for, which a proxy may have below a path of its own.
-fn links(parameters: &ListingParameters, as_of: &AsOf, total_pages: u64) -> String {
-    let last = total_pages.max(1);
-    let page = parameters.page;
-    let mut pages = vec![("first", 1)];
-    if page > 1 {
-        pages.push(("prev", (page - 1).min(last)));
-    }
-    if page < last {
-        pages.push(("next", page + 1));
-    }
-    pages.push(("last", last));
-    let link =
-        |(rel, page)| format!("<?{}>; rel=\"{rel}\"", parameters.query_for(page, as_of.clone()));
-    pages.into_iter().map(link).collect::<Vec<_>>().join(", ")
+    Ok(pages::answer(&listing, &links))
 }
 
 async fn entry(

@@ -10,14 +10,17 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::App;
 use crate::extract::{Administrator, Signed, app, context_of};
-use crate::openapi::{Confirmation, OrganizationProblems, OrganizationSearch, RemovalProblems};
+use crate::openapi::{
+    Confirmation, EndingId, OrganizationProblems, OrganizationSearch, RemovalProblems,
+};
+use crate::pages;
 use crate::problem::ApiError;
 
 /// List the organizations I may open
 ///
 /// By name. Administrators search all that have a log; others get those of their token.
 #[utoipa::path(get, path = "/api/v1/organizations", tag = "Organizations", params(OrganizationSearch),
-    responses((status = 200, description = "One page", body = Organizations), OrganizationProblems))]
+    responses((status = 200, description = "One page", body = Organizations, headers(("Link" = String, description = "RFC 8288: first, prev, next, last; relative to the address asked for"))), OrganizationProblems))]
 pub async fn list_organizations(
     caller: Signed,
     request: HttpRequest,
@@ -43,13 +46,12 @@ pub async fn list_organizations(
             (all.into_iter().skip(skip).take(limit as usize).collect(), total)
         }
     };
-    Ok(HttpResponse::Ok().json(Organizations {
-        items,
-        page: parameters.page,
-        page_size: limit,
-        total,
-        total_pages: parameters.page_size.pages(total),
-    }))
+    let total_pages = parameters.page_size.pages(total);
+    let query = |page| parameters.query_for(page);
+    let links = pages::links(parameters.page, total_pages, query);
+    let page = parameters.page;
+    let body = Organizations { items, page, page_size: limit, total, total_pages };
+    Ok(pages::answer(&body, &links))
 }
 
 /// The same text that the store searches and sorts by.
@@ -83,7 +85,7 @@ async fn named(
 /// can be recorded into it afterwards. The platform log keeps that it was done. There is no
 /// way back, so `confirm` must repeat the organization's id.
 #[utoipa::path(delete, path = "/api/v1/organizations/{organization_id}", tag = "Organizations",
-    params(("organization_id" = activity_logs_model::OrganizationId, Path, description = "The organization"), Confirmation),
+    params(("organization_id" = inline(EndingId), Path, description = "The organization that ends"), Confirmation),
     responses((status = 200, description = "Removed", body = DeletionReceipt), RemovalProblems))]
 pub async fn delete_organization(
     admin: Administrator,

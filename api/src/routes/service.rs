@@ -11,7 +11,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::asset::Asset;
 use crate::extract::{Signed, app};
 use crate::metrics::Metrics;
-use crate::openapi::{HealthProblems, MetricsProblems, SignedProblems, document};
+use crate::openapi::{
+    CommonProblems, HealthProblems, MetricsProblems, SignedProblems, document, document_3_0,
+};
 use crate::problem::ApiError;
 
 /// Who am I
@@ -52,16 +54,29 @@ pub async fn list_activity_types(
 ///
 /// This document: what the API takes and answers.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "Service", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+    responses((status = 200, description = "OpenAPI 3.1", body = Object), CommonProblems))]
 pub async fn get_openapi(request: HttpRequest) -> HttpResponse {
     static DOCUMENT: LazyLock<Asset> =
         LazyLock::new(|| Asset::new("application/json", document()).compressed());
     DOCUMENT.answer(&request)
 }
 
+/// Get the document in OpenAPI 3.0
+///
+/// The same document for tools that read nothing newer than OpenAPI 3.0.
+#[utoipa::path(get, path = "/api/v1/openapi-3.0.json", tag = "Service", security(()),
+    responses((status = 200, description = "OpenAPI 3.0.3", body = Object), CommonProblems))]
+pub async fn get_openapi_3_0(request: HttpRequest) -> HttpResponse {
+    static DOCUMENT: LazyLock<Asset> =
+        LazyLock::new(|| Asset::new("application/json", document_3_0()).compressed());
+    DOCUMENT.answer(&request)
+}
+
 /// Is the process alive
+///
+/// Whether the process answers, whatever its database does.
 #[utoipa::path(get, path = "/livez", tag = "Service", security(()),
-    responses((status = 200, description = "It is", body = Health)))]
+    responses((status = 200, description = "It is", body = Health), CommonProblems))]
 pub async fn get_livez() -> HttpResponse {
     HttpResponse::Ok().json(ok())
 }

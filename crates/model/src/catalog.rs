@@ -97,8 +97,14 @@ impl Action {
 
 /// What an action says about `old_value` and `new_value`.
 ///
-/// What is *required* holds for `success` only: an attempt that was denied or failed may
-/// have neither state to show. What is *forbidden* always holds.
+/// * `none`, a read: both must be missing.
+/// * `create`: `old_value` must be missing, `new_value` is the whole initial state.
+/// * `change`: at least one of the two is needed.
+/// * `remove`: `old_value` is the state before; `new_value` is missing or a confirmation.
+/// * `any`: either may be there.
+///
+/// What is *needed* holds for `success` only: an attempt that was denied or failed may
+/// have neither state to show. What must be missing must always be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

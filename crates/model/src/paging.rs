@@ -202,6 +202,17 @@ impl OrganizationsParameters {
         let page_size = parameters.page_size();
         parameters.finish(Self { search, page, page_size })
     }
+
+    /// The query string of another page of the same list.
+    pub fn query_for(&self, page: u64) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if let Some(search) = &self.search {
+            query.append_pair("q", search);
+        }
+        query.append_pair("page", &page.to_string());
+        query.append_pair("page_size", &self.page_size.get().to_string());
+        query.finish()
+    }
 }
 
 /// Reads the query string of an operation that takes one parameter, or none.
@@ -399,7 +410,7 @@ mod tests {
         ] {
             let problem = parse(query).unwrap_err();
             assert_eq!(
-                (problem.code, problem.errors[0].pointer.as_str()),
+                (problem.code.unwrap(), problem.errors[0].pointer.as_str()),
                 (code, pointer),
                 "{query}"
             );

@@ -1,14 +1,13 @@
 //! Problems: what the API answers when it can't do what was asked (RFC 9457).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! problem_codes {
     ($($(#[$doc:meta])* $variant:ident = $status:literal $code:literal $title:literal,)+) => {
         /// The stable code of a problem. This table drives the status, the title and the
         /// documentation of each.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
         #[serde(rename_all = "snake_case")]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum ProblemCode {
             $($(#[$doc])* $variant,)+
         }
@@ -87,6 +86,36 @@ problem_codes! {
 /// The most field errors in one answer: enough to mend a sender by.
 pub const MAX_ERRORS: usize = 50;
 
+/// A text and not a closed list: clients that were generated from it must take a code of tomorrow.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for ProblemCode {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::extensions::ExtensionsBuilder;
+
+        let known: Vec<&str> = Self::ALL.iter().map(|code| code.as_str()).collect();
+        let description = format!(
+            "The stable code of a problem. Codes may be added, so clients must cope with one that \
+             they do not know: its status says what kind it is. Known are `{}`.",
+            known.join("`, `")
+        );
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some(description))
+            .examples(["not_found"])
+            .extensions(Some(ExtensionsBuilder::new().add("x-extensible-enum", known).build()))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for ProblemCode {}
+
+/// A code of a newer service, or a problem of somebody on the way, must not hide the rest of it.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ProblemCode>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(ProblemCode::ALL.iter().copied().find(|code| Some(code.as_str()) == text.as_deref()))
+}
+
 /// One field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -108,6 +137,7 @@ impl FieldError {
 }
 
 /// A problem as `application/problem+json` (RFC 9457).
+// Its code is missing where it was read and is none that is known here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
@@ -122,7 +152,9 @@ pub struct Problem {
     #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599, examples(404)))]
     pub status: u16,
     /// Stable: programs decide by this.
-    pub code: ProblemCode,
+    #[serde(default, deserialize_with = "known")]
+    #[cfg_attr(feature = "openapi", schema(value_type = ProblemCode, required))]
+    pub code: Option<ProblemCode>,
     /// What happened this time and what to do, for people.
     pub detail: String,
     /// Each field that is wrong.
@@ -146,7 +178,7 @@ impl Problem {
             kind: format!("urn:activity-logs:problem:{}", code.as_str()),
             title: code.title().to_owned(),
             status: code.status(),
-            code,
+            code: Some(code),
             detail: detail.into(),
             errors,
         }
@@ -165,5 +197,17 @@ mod tests {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
             assert!((400..600).contains(&code.status()));
         }
+    }
+
+    #[test]
+    fn a_problem_with_an_unknown_code_can_be_read() {
+        let problem = Problem::new(ProblemCode::NotFound, "Not here.");
+        let mut json = serde_json::to_value(&problem).unwrap();
+        assert_eq!(serde_json::from_value::<Problem>(json.clone()).unwrap(), problem);
+        json["code"] = "of_tomorrow".into();
+        let unknown = Problem { code: None, ..problem };
+        assert_eq!(serde_json::from_value::<Problem>(json.clone()).unwrap(), unknown);
+        json.as_object_mut().unwrap().remove("code");
+        assert_eq!(serde_json::from_value::<Problem>(json).unwrap(), unknown);
     }
 }

@@ -4,8 +4,11 @@
 mod bench;
 mod browser;
 mod contract;
+mod foreign;
 mod postgres;
 mod run;
+mod service;
+mod soak;
 mod suite;
 mod tidy;
 mod web;
@@ -32,9 +35,14 @@ enum Command {
     Web,
     /// Run every check and test there is.
     Test,
-    /// Write the OpenAPI document to openapi/openapi.json.
+    /// Lint the OpenAPI document, and run clients that are generated from it against the program.
+    Foreign,
+    /// The long rounds: kill the program a hundred times on each database, and hold properties
+    /// against many more cases.
+    Soak,
+    /// Write the OpenAPI document to the folder openapi, in each of its versions.
     Openapi {
-        /// Only check that the committed document is current.
+        /// Only check that the committed documents are current.
         #[arg(long)]
         check: bool,
     },
@@ -77,6 +85,8 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => demo(&arguments),
         Command::Web => web::build().map(|dist| println!("the web app is in {}", dist.display())),
         Command::Test => suite::run_everything(),
+        Command::Foreign => foreign::test(),
+        Command::Soak => soak::run_long(),
         Command::Openapi { check } => openapi(check),
         Command::Tidy => tidy::check().map(|rules| println!("tidy: {rules} rules hold")),
         Command::Bench { case, file, entries, database } => {
@@ -100,14 +110,15 @@ fn demo(arguments: &[String]) -> Result<()> {
 
 fn openapi(check: bool) -> Result<()> {
     run::run(&mut cargo(["build", "--package", "activity-logs"]))?;
-    let document =
-        output(std::process::Command::new(target("debug/activity-logs")).arg("openapi"))?;
-    let path = root().join("openapi/openapi.json");
-    if !check {
-        return Ok(std::fs::write(path, document)?);
-    }
-    if std::fs::read_to_string(path).unwrap_or_default() != document {
-        bail!("openapi/openapi.json is not current; run `cargo xtask openapi` and commit it");
+    for (version, name) in [("3.1", "openapi.json"), ("3.0", "openapi-3.0.json")] {
+        let mut program = std::process::Command::new(target("debug/activity-logs"));
+        let document = output(program.args(["openapi", "--version", version]))?;
+        let path = root().join("openapi").join(name);
+        if !check {
+            std::fs::write(path, document)?;
+        } else if std::fs::read_to_string(path).unwrap_or_default() != document {
+            bail!("openapi/{name} is not current; run `cargo xtask openapi` and commit it");
+        }
     }
     Ok(())
 }

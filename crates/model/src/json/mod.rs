@@ -110,8 +110,21 @@ where
 #[cfg(feature = "openapi")]
 impl utoipa::PartialSchema for JsonText {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::extensions::Extensions;
+        use utoipa::openapi::schema::{AdditionalProperties, Schema, SchemaType, Type};
+
         utoipa::openapi::ObjectBuilder::new()
-            .schema_type(utoipa::openapi::schema::SchemaType::AnyValue)
+            .schema_type(SchemaType::from_iter([
+                Type::Object,
+                Type::Array,
+                Type::String,
+                Type::Number,
+                Type::Boolean,
+                Type::Null,
+            ]))
+            // What is in an object or an array may be anything too; generators ask for it in words.
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
+            .extensions(Some(Extensions::from_iter([("items", serde_json::json!({}))])))
             .description(Some(
                 "Any JSON value, at most 64 KiB of canonical text (RFC 8785). Refused are \
                  duplicate keys, U+0000, and numbers that a double does not keep: whose decimal \

@@ -73,6 +73,7 @@ pub struct EntryInput {
     pub action: Action,
     /// How it ended; `success` where it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(default = "success"))]
     pub outcome: Option<Outcome>,
     /// Who did it.
     pub user: Person,
