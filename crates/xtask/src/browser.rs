@@ -23,5 +23,5 @@ pub(crate) fn add_axe() -> Result<()> {
         return Ok(());
     }
     println!("installing axe {AXE}, which audits pages (some seconds, once)");
-    npm_install(&format!("axe-core@{AXE}"), &folder)
+    npm_install(&[&format!("axe-core@{AXE}")], &folder)
 }

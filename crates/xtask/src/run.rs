@@ -96,15 +96,36 @@ pub(crate) fn add_wasm_target() -> Result<()> {
     run(Command::new("rustup").args(["target", "add", TARGET]))
 }
 
-/// Installs an npm package, `NAME@VERSION`, into a folder of its own.
-pub(crate) fn npm_install(package: &str, folder: &Path) -> Result<()> {
+/// Installs npm packages, `NAME@VERSION`, into a folder of their own.
+pub(crate) fn npm_install(packages: &[&str], folder: &Path) -> Result<()> {
     if !is_on_path("npm") {
         install(&["npm"])?;
     }
     std::fs::create_dir_all(folder)?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--loglevel", "error", "--prefix"]);
-    run(npm.arg(folder).arg(package).current_dir(folder))
+    run(npm.arg(folder).args(packages).current_dir(folder))
+}
+
+/// Installs Python packages, `NAME==VERSION`, into an environment of their own that outlives the
+/// clone, once; returns its folder. The name must change with the packages.
+pub(crate) fn pip_install(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = tools()?.join(name);
+    // Written last, so that what was interrupted is done again.
+    let installed = folder.join("installed");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == packages.join("\n")) {
+        return Ok(folder);
+    }
+    println!("installing {} into {}", packages.join(", "), folder.display());
+    if !is_on_path("python3")
+        || output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_err()
+    {
+        install(&["python3", "python3-venv"])?;
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    run(Command::new(folder.join("bin/pip")).args(["install", "--quiet"]).args(packages))?;
+    std::fs::write(installed, packages.join("\n"))?;
+    Ok(folder)
 }
 
 /// Installs Debian packages where that is possible without asking; elsewhere names the command.

@@ -46,7 +46,7 @@ fn run_all(counts: &mut Counts) -> Result<()> {
         let mut command = cargo(["doc", "--workspace", "--no-deps", "--document-private-items"]);
         run(command.env("RUSTDOCFLAGS", "-D warnings"))
     });
-    step(counts, "the OpenAPI document is current", || openapi(true));
+    step(counts, "the OpenAPI documents are current", || openapi(true));
     step(counts, "the web app builds", || web::build().map(|_| ()));
     step(counts, "a browser and axe are there", || {
         browser::add_browser()?;

@@ -89,7 +89,7 @@ fn install_binaryen() -> Result<PathBuf> {
         println!(
             "installing wasm-opt {BINARYEN}, which makes the program small (some seconds, once)"
         );
-        npm_install(&format!("binaryen@{BINARYEN}"), &folder)?;
+        npm_install(&[&format!("binaryen@{BINARYEN}")], &folder)?;
     }
     Ok(bin)
 }
