@@ -170,7 +170,9 @@ mod tests {
                             "{at}"
                         );
                         assert!(key != "$ref" || object.len() == 1, "{at}");
-                        look(value, &at);
+                        if key != "example" {
+                            look(value, &at);
+                        }
                     }
                 }
                 _ => {}
