@@ -23,8 +23,8 @@ pub(super) struct Deed<'a> {
 impl Play<'_> {
     /// Does it, and says what an entry would say; `None` where there is nothing to do it to.
     pub(super) fn enact(&mut self, deed: &Deed) -> Option<Effect> {
-        if let Some(asked) = self.question(deed) {
-            return Some(Effect::on(asked, Value::Null, Value::Null));
+        if let Some((asked, question)) = self.question(deed) {
+            return Some(Effect { question, ..Effect::on(asked, Value::Null, Value::Null) });
         }
         if deed.action == "Create" {
             return self.create(deed);
@@ -76,20 +76,23 @@ impl Play<'_> {
     }
 
     /// What a reading asks for that is not about a thing kept here.
-    fn question(&mut self, deed: &Deed) -> Option<String> {
+    fn question(&mut self, deed: &Deed) -> Option<(String, Value)> {
         let asked: &[&str] = match (deed.kind, deed.action) {
-            ("ActivityLogs", "FetchAll") => &QUESTIONS,
+            ("ActivityLogs", "FetchAll") => {
+                let (asked, question) = QUESTIONS.choose(&mut self.deeds)?;
+                return Some(((*asked).to_owned(), serde_json::from_str(question).ok()?));
+            }
             (_, "FetchAll") => &PAGES,
             ("ActivityLogs", _) => {
                 let millis = u64::try_from(self.clock.as_micros() / 1_000).unwrap_or_default();
                 let random = self.deeds.random();
                 let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
-                return Some(id.to_string());
+                return Some(("entry".to_owned(), json!({"id": id})));
             }
-            ("Invoices", _) => return Some(self.invoice_number()),
+            ("Invoices", _) => return Some((self.invoice_number(), Value::Null)),
             _ => return None,
         };
-        asked.choose(&mut self.deeds).map(|asked| (*asked).to_owned())
+        asked.choose(&mut self.deeds).map(|asked| ((*asked).to_owned(), Value::Null))
     }
 
     fn create(&mut self, deed: &Deed) -> Option<Effect> {

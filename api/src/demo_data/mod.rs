@@ -15,7 +15,10 @@ mod thing;
 mod things;
 
 use activity_logs_model::visibility::{GrantClaim, MembershipClaim};
-use activity_logs_model::{Claims, NewEntry, Role, Timestamp};
+use activity_logs_model::{
+    Action, Claims, Context, NewEntry, OrganizationRef, Outcome, Person, Question, Role, Timestamp,
+    Type,
+};
 
 use cast::{Actor, CAST, HOMES, PLATFORM, Rank};
 use play::Play;
@@ -37,8 +40,34 @@ pub(crate) fn entries(now: Timestamp) -> Vec<NewEntry> {
     for (index, home) in HOMES.iter().enumerate() {
         arrivals.extend(Play::new(index, home, &resources, now).perform());
     }
+    arrivals.extend(refused_recordings(now));
     arrivals.sort_by_key(|(arrival, _)| *arrival);
     arrivals.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// What a service left that wanted to record where it may not.
+fn refused_recordings(now: Timestamp) -> Vec<(Timestamp, NewEntry)> {
+    let home = &HOMES[0];
+    let refused = |days_ago: i64| {
+        let at = now.plus_seconds(-days_ago * 86_400);
+        let entry = NewEntry {
+            id: None,
+            occurred_at: Some(at),
+            kind: Type::activity_logs(),
+            action: Action::create(),
+            outcome: Outcome::Denied,
+            user: Person { id: text("svc-crm"), name: "CRM".to_owned(), email: None },
+            organization: Some(OrganizationRef { id: text(home.id), name: home.name.to_owned() }),
+            workspace: None,
+            identifier: "recording".to_owned(),
+            old_value: None,
+            new_value: None,
+            context: Context::default(),
+            question: Question::default().to_json(),
+        };
+        (at, entry)
+    };
+    [31, 6].map(refused).into()
 }
 
 /// One caller of each sort that sees something else of the sample data.

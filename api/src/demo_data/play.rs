@@ -320,6 +320,12 @@ impl<'a> Play<'a> {
         let request = self.circumstances.random::<u32>();
         let actor = sitting.actor;
         let stored = |value| JsonText::from_value(value).expect("sample values are small");
+        let mut question = effect.question;
+        if let Some(question) = question.as_object_mut() {
+            let belongs =
+                |part: &Part| part.place == self.home.id && part.rank != Rank::Administrator;
+            question.insert("member".to_owned(), actor.parts.iter().any(belongs).into());
+        }
         let entry = NewEntry {
             id: None,
             occurred_at: Some(self.clock),
@@ -340,7 +346,7 @@ impl<'a> Play<'a> {
                 request_id: Some(format!("req-{request:08x}")),
                 ..sitting.context.clone()
             },
-            question: None,
+            question: stored(&question),
         };
         self.arrivals.push((self.clock.plus_seconds(delay), entry));
     }

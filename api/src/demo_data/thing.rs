@@ -71,12 +71,14 @@ pub(super) struct Effect {
     pub(super) old: Value,
     /// The state after.
     pub(super) new: Value,
+    /// What a reading of the log asked for.
+    pub(super) question: Value,
 }
 
 impl Effect {
     /// A deed outside of all workspaces.
     pub(super) fn on(identifier: impl Into<String>, old: Value, new: Value) -> Self {
-        Self { workspace: None, identifier: identifier.into(), old, new }
+        Self { workspace: None, identifier: identifier.into(), old, new, question: Value::Null }
     }
 
     /// A deed done to `thing`.

@@ -31,15 +31,18 @@ const REGIONS: [&str; 3] = ["eu-central-1", "us-east-1", "ap-northeast-1"];
 pub(super) const RUNTIMES: [&str; 3] = ["2025.10", "2026.1", "2026.2"];
 
 /// What people ask the log for.
-pub(super) const QUESTIONS: [&str; 8] = [
-    "page 1 of 9, type=Users",
-    "page 2 of 9, type=Users",
-    "page 1 of 17",
-    "page 3 of 17, type=Workspace&action=Terminate",
-    "page 1 of 1, outcome=denied",
-    "page 1 of 4, q=invoice",
-    "recent 6",
-    "page 1 of 2, user_id=user-2&page_size=100",
+pub(super) const QUESTIONS: [(&str, &str); 8] = [
+    ("page 1", r#"{"filters": {"type": ["Users"]}, "page": 1, "page_size": 25}"#),
+    ("page 2", r#"{"filters": {"type": ["Users"]}, "page": 2, "page_size": 25}"#),
+    ("page 1", r#"{"page": 1, "page_size": 25}"#),
+    (
+        "page 3",
+        r#"{"filters": {"action": ["Terminate"], "type": ["Workspace"]}, "page": 3, "page_size": 25}"#,
+    ),
+    ("page 1", r#"{"filters": {"outcome": ["denied"]}, "page": 1, "page_size": 25}"#),
+    ("activity per day", r#"{"days": 30, "time_zone": "Europe/Vienna"}"#),
+    ("newest entries", r#"{"limit": 6}"#),
+    ("page 1", r#"{"filters": {"user_id": ["user-2"]}, "page": 1, "page_size": 100}"#),
 ];
 
 /// What people ask other listings for.
