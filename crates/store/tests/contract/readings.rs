@@ -153,8 +153,7 @@ async fn load(store: &Store, runner: &mut TestRunner) -> Vec<Entry> {
         entry.id = Some(Uuid::from_u128(*number));
         *number += 1;
     }
-    let entries = record(store, new).await;
-    entries
+    record(store, new).await
 }
 
 fn runner(cases: u32) -> TestRunner {
