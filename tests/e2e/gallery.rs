@@ -37,6 +37,10 @@ async fn every_page_and_state_is_audited() {
         keep("sign-in", ".people button").await;
         stage.open(LOGS, "not-a-token").await;
         keep("token-refused", ".sign-in .notice").await;
+        stage.open(ACME, owner).await;
+        stage.find("table.compact").await;
+        stage.open_address(&format!("{ACME}#token={administrator}")).await;
+        keep("link-asks", ".choices button").await;
 
         stage.open(ACME, owner).await;
         stage.find(".types li").await;

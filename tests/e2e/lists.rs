@@ -51,7 +51,9 @@ async fn filters_by_name_time_and_organization(kind: Kind) {
     typed("Organization", "acme").await;
     stage.until_text(".chips .chip:nth-of-type(2) .text", "Organization: ACME (acme)").await;
     typed("Workspace", "no such name").await;
-    stage.until_text(".wrong", "No such name on this page. An id has no spaces.").await;
+    stage
+        .until_text(".wrong", "No such name on this page. Type an id without spaces instead.")
+        .await;
     assert_eq!(
         stage.address().await,
         "/activity-logs?user_id=u-17&organization_id=acme&page=1&page_size=25"

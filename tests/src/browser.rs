@@ -10,7 +10,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use activity_logs_store::Options;
-use activity_logs_store::testing::TestDatabase;
 use fantoccini::elements::Element;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -33,7 +32,6 @@ pub struct Stage {
     driver: Child,
     port: u16,
     _profile: tempfile::TempDir,
-    _database: TestDatabase,
 }
 
 /// Where `cargo xtask web` puts the app.
@@ -53,10 +51,10 @@ impl Stage {
         let mut settings = settings(database.url(), secret(), Options::default()).await.unwrap();
         settings.web_root = Some(web_root());
         let service = TestService::start_with(settings).await.unwrap();
-        Self::with(service, database).await
+        Self::with(service.keeping(database)).await
     }
 
-    async fn with(service: TestService, database: TestDatabase) -> Self {
+    async fn with(service: TestService) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -95,7 +93,7 @@ impl Stage {
             }
         }
         let page = page.expect("chromedriver opens a browser");
-        Self { service, page, driver, port, _profile: profile, _database: database }
+        Self { service, page, driver, port, _profile: profile }
     }
 
     /// The demo on a database of its own, and a new browser.
@@ -103,7 +101,7 @@ impl Stage {
         let database = kind.database().await;
         let url = database.url().to_owned();
         let service = TestService::start_demo(url, web_root()).await.unwrap();
-        Self::with(service, database).await
+        Self::with(service.keeping(database)).await
     }
 
     /// Opens a path of the app, signed in by the token in the address.
