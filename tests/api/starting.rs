@@ -1,8 +1,12 @@
 //! How the program starts: with secrets from files, with variables that are set to nothing, with
 //! passwords that nobody may see, and what it says when it can't.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 
@@ -177,7 +181,7 @@ fn a_variable_that_is_set_to_nothing_counts_as_not_set() {
                     "serve" | "demo" => given.push(("ACTIVITY_LOGS_LISTEN", &taken)),
                     "import" => drop(command.arg(&entries)),
                     "token" => {
-                        given.extend([("ACTIVITY_LOGS_SUB", "a"), ("ACTIVITY_LOGS_ROLE", "admin")])
+                        given.extend([("ACTIVITY_LOGS_SUB", "a"), ("ACTIVITY_LOGS_ROLE", "admin")]);
                     }
                     _ => {}
                 }
@@ -229,6 +233,45 @@ fn a_failure_to_start_is_a_line_of_the_log() {
     }
     let output = run(program().arg("serve").env("ACTIVITY_LOGS_LOG_FORMAT", "json"), "");
     assert!(text(&output.stderr).starts_with('{'), "{}", text(&output.stderr));
+}
+
+/// Root may write everywhere, so where the tests are root the program is somebody else.
+#[test]
+fn a_file_that_can_not_be_written_is_not_served() {
+    const NOBODY: u32 = 65_534;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.db");
+    let url = format!("sqlite:{}", file.display());
+    let entry = activity_logs_tests::entry("acme", "one").to_string();
+    let imported = run(program().args(["import", "-", "--database-url", &url]), &entry);
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    };
+    allow(&file, 0o444);
+    allow(folder.path(), 0o555);
+
+    let mut command = serve();
+    command.args(["--jwt-secret", SECRET, "--database-url", &url]);
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    // To the end, or to where it would serve.
+    let mut said = Vec::new();
+    for line in lines {
+        let listens = line.contains("listening");
+        said.push(line);
+        if listens {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    let ended = child.wait().unwrap();
+    allow(folder.path(), 0o755);
+    assert_eq!(ended.code(), Some(1), "{said:?}");
+    assert!(said.last().is_some_and(|line| line.contains("log.db")), "{said:?}");
 }
 
 #[test]
